@@ -1,0 +1,173 @@
+/**
+ * Shapes of Bellwether's own HTTP API (`/api/bellwether/*`) and of the `/live` socket, as the page and other clients see them. Types only.
+ * Times are ms since the epoch. Errors are `{ error: { code, message } }` with the status of shared/errors.ts.
+ */
+import type { Millis } from './time.ts';
+
+export type Role = 'viewer' | 'operator' | 'admin';
+export type HostState = 'ok' | 'warning' | 'critical' | 'unknown';
+export type Severity = 'info' | 'warning' | 'critical';
+
+/** GET, POST (sign in) and DELETE (sign out) /api/bellwether/session. */
+export interface Session {
+  user: string;
+  role: Role;
+  /** The user came by a one-time link and has to set a password first (POST /api/bellwether/session/password). */
+  mustSetPassword: boolean;
+}
+export type SignIn = { user: string; password: string } | { link: string };
+
+/** A row of the hosts list: POST /api/bellwether/hosts/query answers HostPage; `/live` pushes the same. */
+export interface HostRow {
+  id: string;
+  name: string;
+  state: HostState;
+  /** In words: `disk /var 97 % full`, `no data since 14:02: connection lost`, '' when all is well. */
+  reason: string;
+  sinceMs: Millis | null;
+  /** Ratios 0-1; null = no data. `disk` is the fullest filesystem. */
+  cpu: number | null;
+  memory: number | null;
+  disk: number | null;
+  /** Bytes a second, all physical interfaces. */
+  networkIn: number | null;
+  networkOut: number | null;
+  load1: number | null;
+  connected: boolean;
+  lastSeenMs: Millis | null;
+  os: string;
+  agentVersion: string;
+}
+
+export type HostSort = 'state' | 'name' | 'cpu' | 'memory' | 'disk' | 'networkIn' | 'networkOut' | 'load1';
+
+export interface HostQuery {
+  /** Words that must occur in the name, and `state:critical`, `state:!ok` terms; all must hold. */
+  filter: string;
+  sort: HostSort;
+  descending: boolean;
+  /** Which rows of the sorted list are wanted. */
+  offset: number;
+  limit: number;
+}
+
+export interface HostPage {
+  total: number;
+  matching: number;
+  rows: HostRow[];
+}
+
+/** GET /api/bellwether/hosts/:id */
+export interface HostDetail extends HostRow {
+  firstSeenMs: Millis;
+  bootMs: Millis | null;
+  /** Collector's clock minus the agent's, ms. */
+  clockOffsetMs: number | null;
+  agentCpuRatio: number | null;
+  agentRssBytes: number | null;
+  queuedBatches: number;
+  droppedSamples: number;
+  kernel: string;
+  cpus: number | null;
+  memoryBytes: number | null;
+  alerts: AlertView[];
+  gaps: GapView[];
+}
+
+/** A hole in a host's data with its reason. */
+export interface GapView {
+  fromMs: Millis;
+  /** null: still open. */
+  toMs: Millis | null;
+  reason: string;
+  backfilled: boolean;
+}
+
+/** GET /api/bellwether/alerts: pending and firing alerts, worst first. */
+export interface AlertView {
+  fingerprint: string;
+  name: string;
+  severity: Severity;
+  state: 'pending' | 'firing' | 'resolved';
+  labels: Record<string, string>;
+  annotations: Record<string, string>;
+  activeMs: Millis;
+  firedMs: Millis | null;
+  resolvedMs: Millis | null;
+  value: number | null;
+  expression: string;
+  acknowledgedBy: string | null;
+  acknowledgedMs: Millis | null;
+  acknowledgeNote: string;
+  /** Why it is or is not on somebody's screen: one line per decision and delivery, newest last. */
+  trace: TraceEntry[];
+}
+
+export interface TraceEntry {
+  timeMs: Millis;
+  stage: string;
+  text: string;
+}
+
+/** GET /api/bellwether/deliveries?limit= */
+export interface DeliveryView {
+  id: number;
+  timeMs: Millis;
+  receiver: string;
+  channel: string;
+  status: 'firing' | 'resolved';
+  alerts: string[];
+  outcome: 'delivered' | 'retrying' | 'failed';
+  attempts: number;
+  /** Answer or error in words. */
+  detail: string;
+}
+
+/** GET /api/bellwether/events?host=&limit= */
+export interface EventView {
+  timeMs: Millis;
+  host: string | null;
+  kind: string;
+  text: string;
+}
+
+/** The strip on every screen; GET /api/bellwether/status, pushed on `/live`. */
+export interface StatusStrip {
+  hosts: Record<HostState, number>;
+  critical: number;
+  warning: number;
+  pending: number;
+  worst: { name: string; target: string; sinceMs: Millis; owner: string | null } | null;
+  /** When the last critical or warning alert ended, if none is firing. */
+  quietSinceMs: Millis | null;
+  samplesPerSecond: number;
+  series: number;
+  nowMs: Millis;
+}
+
+/** GET /api/bellwether/chart?query=&start=&end=&step= : columns on one time axis; null is a gap. */
+export interface ChartData {
+  times: Millis[];
+  series: { labels: Record<string, string>; values: (number | null)[] }[];
+  warnings: string[];
+  infos: string[];
+}
+
+// ---------------------------------------------------------------- /live (JSON text messages)
+
+export type LiveRequest =
+  /** Push the strip now and when it changes (at most once a second). */
+  | { type: 'status' }
+  /** Push this part of the hosts list now and when it changes. Replaces the former one. */
+  | { type: 'hosts'; query: HostQuery }
+  /** Push alerts now and when they change. */
+  | { type: 'alerts' }
+  /** Push the present value of each query every second, and ask host `host`'s agent for 1 s readings meanwhile. Replaces the former one; no panels ends it. */
+  | { type: 'panels'; host: string | null; panels: { id: string; query: string }[] };
+
+export type LiveMessage =
+  | { type: 'status'; status: StatusStrip }
+  | { type: 'hosts'; page: HostPage }
+  | { type: 'alerts'; alerts: AlertView[] }
+  | { type: 'points'; timeMs: Millis; panels: { id: string; series: { labels: Record<string, string>; value: number }[] }[] }
+  | { type: 'error'; message: string };
