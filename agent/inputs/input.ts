@@ -1,5 +1,7 @@
 /** The shape of an input: one file that reads one kind of local metric. */
-import type { MetricType, SeriesMeta } from '@bellwether/shared';
+import type { Clock, MetricType, Millis, SeriesMeta } from '@bellwether/shared';
+import type { Frame } from './frame.ts';
+import type { NumberTable, TableFormat } from './number-table.ts';
 
 export interface MetricInfo {
   readonly type: MetricType;
@@ -13,11 +15,72 @@ export interface HostPaths {
   readonly rootfs: string;
 }
 
+/** One option of an input: its value when the agent's file is silent, and what it does. The default also says the type; `pattern` is a regular expression. */
+export interface OptionInfo {
+  readonly kind: 'pattern' | 'boolean' | 'duration';
+  /** Durations in ms. A pattern of '' matches nothing. */
+  readonly default: string | boolean | number;
+  readonly help: string;
+}
+
 export interface InputContext {
   readonly paths: HostPaths;
   /** Options of this input from the agent's file, already checked. */
-  readonly options: Readonly<Record<string, unknown>>;
+  readonly options: InputOptions;
+  readonly clock: Clock;
+  /** Where the input puts its columns and values. */
+  readonly frame: Frame;
+  /** A file below `paths.procfs` as a table of numbers; inputs that ask for the same file share one reading per tick. */
+  proc(path: string, format?: TableFormat): NumberTable;
+  /** Further metrics of the agent's other parts; for the input `agent_self` alone. */
+  selfMetrics(): readonly SelfMetric[];
 }
+
+export interface InputOptions {
+  pattern(name: string): RegExp | undefined;
+  flag(name: string): boolean;
+  durationMs(name: string): Millis;
+}
+
+/** A metric that another part of the agent (spool, uplink) lets `agent_self` report. */
+export interface SelfMetric extends MetricInfo {
+  readonly name: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly value: number;
+}
+
+/** A running input. */
+export interface Input {
+  /**
+   * Fills `frame.values`, which hold NaN (absent) when it is called, and calls `frame.setColumns` first when the columns changed. `timeMs` is the
+   * tick's stamp. Throws when nothing could be read; what is missing for a good reason stays NaN. A promise is awaited up to the input's deadline.
+   */
+  read(timeMs: Millis): void | Promise<void>;
+  close?(): void;
+}
+
+export interface InputDefinition {
+  /** Name in the agent's file, of the group on the wire and of the label `collector`. */
+  readonly name: string;
+  /** One sentence: what it reads and where. */
+  readonly help: string;
+  /** Metric names with type and help; a name may hold `*` where the kernel decides the rest. Written into docs/reference/inputs.md. */
+  readonly metrics: Readonly<Record<string, MetricInfo>>;
+  readonly options?: Readonly<Record<string, OptionInfo>>;
+  /** Time between readings when the agent's file is silent; without it the agent's default interval. At most 2 minutes. */
+  readonly intervalMs?: Millis;
+  /** Live mode leaves it at its interval: it changes seldom or costs much. */
+  readonly slow?: boolean;
+  create(context: InputContext): Input;
+}
+
+export function defineInput(definition: InputDefinition): InputDefinition {
+  return definition;
+}
+
+export const counter = (help: string): MetricInfo => ({ type: 'counter', help });
+export const gauge = (help: string): MetricInfo => ({ type: 'gauge', help });
+export const untyped = (help: string): MetricInfo => ({ type: 'untyped', help });
 
 /** What one input hands over after a reading. The arrays are reused by the next reading: copy what must be kept. */
 export interface Reading {

@@ -1,0 +1,228 @@
+/** Runs the inputs: which are due, each under a deadline, one bad one never hurting the others. */
+import { type Clock, errorMessage, type Log, type Millis } from '@bellwether/shared';
+import { Frame } from './frame.ts';
+import { INPUTS } from './index.ts';
+import type { Collection, HostPaths, Input, InputDefinition, Reading, SelfMetric } from './input.ts';
+import { isAbsence, KeptFile, ReadBuffer } from './kept-file.ts';
+import { NumberTable, type TableFormat } from './number-table.ts';
+import { resolveOptions } from './options.ts';
+import type { ScheduledInput } from './schedule.ts';
+import { ScrapeGroup } from './scrape-group.ts';
+
+export const DEFAULT_INTERVAL_MS: Millis = 10_000;
+/** The 5-minute lookback of a query must always see every series, also when one reading is lost. */
+export const MAX_INTERVAL_MS: Millis = 120_000;
+const DEADLINE_MS: Millis = 500;
+/** A host without the thing an input reads (no conntrack, no PSI) is asked again this often. */
+const NOTHING_THERE_RETRY_MS: Millis = 60_000;
+
+/** `inputs.<name>` of the agent's file. */
+export interface InputSettings {
+  readonly enabled?: boolean;
+  readonly intervalMs?: Millis;
+  readonly options?: Readonly<Record<string, unknown>>;
+}
+
+export interface CollectorOptions {
+  /** Default: /proc, /sys, /. */
+  readonly paths?: Partial<HostPaths>;
+  /** Labels of every series: `job="node"`, `instance=<host name>` and the agent's tags. The agent's own metrics replace `job`. */
+  readonly baseLabels: Readonly<Record<string, string>>;
+  readonly inputs?: Readonly<Record<string, InputSettings>>;
+  /** Interval of inputs without one of their own; default 10 s. */
+  readonly intervalMs?: Millis;
+  /** Longest wait for one input's reading; default 500 ms. */
+  readonly deadlineMs?: Millis;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** What spool and uplink report through `agent_self`. */
+  readonly selfMetrics?: () => readonly SelfMetric[];
+  /** Default: every input there is. */
+  readonly definitions?: readonly InputDefinition[];
+}
+
+export interface InputCollector {
+  /** The enabled inputs with their present intervals (changed by `setInterval` and `setLive`); for `dueInputs` and `nextTick` of schedule.ts. */
+  readonly schedule: readonly ScheduledInput[];
+  /** The default interval, as the collector's settings may push it. */
+  setInterval(intervalMs: Millis): void;
+  /** Live mode: inputs that are not slow are due every `intervalMs`; undefined ends it. */
+  setLive(intervalMs: Millis | undefined): void;
+  /** One reading of every input in `due` (default: all), stamped `timeMs`. Never rejects. The readings' arrays are reused by the next call. */
+  collect(timeMs: Millis, due?: readonly string[]): Promise<Collection>;
+  /** Closes all kept files. */
+  close(): void;
+}
+
+interface Running {
+  readonly definition: InputDefinition;
+  readonly input: Input;
+  readonly frame: Frame;
+  readonly ownIntervalMs: Millis | undefined;
+  /** A reading that missed its deadline and has not answered yet; until it does the input is not asked again. */
+  late: boolean;
+  retryAtMs: Millis;
+  failing: boolean;
+}
+
+export function createCollector(options: CollectorOptions): InputCollector {
+  return new Inputs(options);
+}
+
+class Inputs implements InputCollector {
+  schedule: readonly ScheduledInput[] = [];
+  readonly #running: Running[] = [];
+  readonly #scrape: ScrapeGroup;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #deadlineMs: Millis;
+  readonly #files: KeptFile[] = [];
+  readonly #tables = new Map<string, NumberTable>();
+  readonly #buffer = new ReadBuffer();
+  #intervalMs: Millis;
+  #liveMs: Millis | undefined;
+
+  constructor(options: CollectorOptions) {
+    this.#clock = options.clock;
+    this.#log = options.log;
+    this.#deadlineMs = options.deadlineMs ?? DEADLINE_MS;
+    this.#intervalMs = options.intervalMs ?? DEFAULT_INTERVAL_MS;
+    const paths = { procfs: '/proc', sysfs: '/sys', rootfs: '/', ...options.paths };
+    for (const definition of options.definitions ?? INPUTS) {
+      const settings = options.inputs?.[definition.name] ?? {};
+      if (settings.enabled === false) continue;
+      const frame = new Frame(
+        definition.name,
+        definition.name === 'agent_self' ? { ...options.baseLabels, ...SELF_JOB } : options.baseLabels,
+      );
+      const input = definition.create({
+        paths,
+        options: resolveOptions(definition, settings.options ?? {}),
+        clock: options.clock,
+        frame,
+        proc: (path, format) => this.#table(`${paths.procfs}/${path}`, format),
+        selfMetrics: options.selfMetrics ?? (() => []),
+      });
+      const ownIntervalMs = settings.intervalMs ?? definition.intervalMs;
+      this.#running.push({ definition, input, frame, ownIntervalMs, late: false, retryAtMs: Number.NEGATIVE_INFINITY, failing: false });
+    }
+    this.#scrape = new ScrapeGroup(
+      this.#running.map(({ definition }) => definition.name).filter((name) => name !== 'agent_self'),
+      options.baseLabels,
+    );
+    this.#reschedule();
+  }
+
+  setInterval(intervalMs: Millis): void {
+    this.#intervalMs = intervalMs;
+    this.#reschedule();
+  }
+
+  setLive(intervalMs: Millis | undefined): void {
+    this.#liveMs = intervalMs;
+    this.#reschedule();
+  }
+
+  async collect(timeMs: Millis, due?: readonly string[]): Promise<Collection> {
+    const readings: Reading[] = [];
+    const wanted = due === undefined ? undefined : new Set(due);
+    const waiting: Promise<void>[] = [];
+    for (const one of this.#running) {
+      if (wanted !== undefined && !wanted.has(one.definition.name)) continue;
+      const pending = this.#readOne(one, timeMs, readings);
+      if (pending !== undefined) waiting.push(pending);
+    }
+    if (waiting.length > 0) await Promise.all(waiting);
+    const scrape = this.#scrape.read(timeMs);
+    if (scrape !== undefined) readings.push(scrape);
+    return { timeMs, readings };
+  }
+
+  close(): void {
+    for (const { input } of this.#running) input.close?.();
+    for (const file of this.#files) file.close();
+  }
+
+  #reschedule(): void {
+    this.schedule = this.#running.map(({ definition, ownIntervalMs }) => {
+      const usual = Math.min(ownIntervalMs ?? this.#intervalMs, MAX_INTERVAL_MS);
+      const intervalMs = this.#liveMs === undefined || definition.slow === true ? usual : Math.min(usual, this.#liveMs);
+      return { name: definition.name, intervalMs };
+    });
+  }
+
+  #table(path: string, format: TableFormat | undefined): NumberTable {
+    const key = `${path}\n${JSON.stringify(format)}`;
+    let table = this.#tables.get(key);
+    if (table === undefined) {
+      const file = new KeptFile(path, this.#buffer);
+      this.#files.push(file);
+      table = new NumberTable(file, this.#buffer, format);
+      this.#tables.set(key, table);
+    }
+    return table;
+  }
+
+  /** Reads one input into `readings`; a promise only when it has to be waited for. */
+  #readOne(one: Running, timeMs: Millis, readings: Reading[]): Promise<void> | undefined {
+    if (one.late || timeMs < one.retryAtMs) return undefined;
+    const startedMs = this.#clock.monotonic();
+    one.frame.clear();
+    let answer: void | Promise<void>;
+    try {
+      answer = one.input.read(timeMs);
+    } catch (error) {
+      this.#fail(one, timeMs, startedMs, error, readings);
+      return undefined;
+    }
+    if (answer === undefined) {
+      this.#succeed(one, startedMs, readings);
+      return undefined;
+    }
+    return this.#await(one, answer, timeMs, startedMs, readings);
+  }
+
+  #await(one: Running, answer: Promise<void>, timeMs: Millis, startedMs: number, readings: Reading[]): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = this.#clock.after(this.#deadlineMs, () => {
+        one.late = true;
+        this.#fail(one, timeMs, startedMs, new Error(`no answer within ${this.#deadlineMs} ms`), readings);
+        resolve();
+      });
+      const settle = (report: () => void) => {
+        cancel();
+        if (one.late) one.late = false;
+        else report();
+        resolve();
+      };
+      answer.then(
+        () => settle(() => this.#succeed(one, startedMs, readings)),
+        (error: unknown) => settle(() => this.#fail(one, timeMs, startedMs, error, readings)),
+      );
+    });
+  }
+
+  #succeed(one: Running, startedMs: number, readings: Reading[]): void {
+    const reading = one.frame.finish();
+    if (reading !== undefined) readings.push(reading);
+    this.#scrape.note(one.definition.name, true, this.#clock.monotonic() - startedMs);
+    if (one.failing) this.#log.info({ input: one.definition.name }, 'input works again');
+    one.failing = false;
+  }
+
+  #fail(one: Running, timeMs: Millis, startedMs: number, error: unknown, readings: Reading[]): void {
+    one.frame.clear();
+    const lastWords = one.frame.finish();
+    if (lastWords !== undefined) readings.push(lastWords);
+    this.#scrape.note(one.definition.name, false, this.#clock.monotonic() - startedMs);
+    const nothingThere = isAbsence(error);
+    if (nothingThere) one.retryAtMs = timeMs + NOTHING_THERE_RETRY_MS;
+    if (one.failing) return;
+    one.failing = true;
+    const fields = { input: one.definition.name, error: errorMessage(error) };
+    if (nothingThere && lastWords === undefined) this.#log.debug(fields, 'input has nothing to read here');
+    else this.#log.warn(fields, 'input failed');
+  }
+}
+
+const SELF_JOB = { job: 'bellwether-agent' };

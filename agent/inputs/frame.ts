@@ -1,0 +1,73 @@
+/** The columns and values of one input between its reading and the wire. */
+import { labelsFrom, labelsKey, METRIC_NAME, type MetricType, type SeriesMeta, setPresent, setStale } from '@bellwether/shared';
+import type { Reading } from './input.ts';
+
+/** One column as an input names it; the frame adds the agent's labels. An empty label value is the same as no label. */
+export interface Column {
+  readonly name: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly type: MetricType;
+  readonly help: string;
+}
+
+/** Absent columns are NaN while a reading runs: no file of the kernel holds a NaN, so it costs no second array. */
+export class Frame {
+  values = new Float64Array(0);
+  readonly #group: string;
+  readonly #baseLabels: Readonly<Record<string, string>>;
+  #generation = 0;
+  #series: readonly SeriesMeta[] = [];
+  #presence = new Uint8Array(0);
+  /** 1 = the column's last row held a value, so its absence must be marked. */
+  #live = new Uint8Array(0);
+
+  constructor(group: string, baseLabels: Readonly<Record<string, string>>) {
+    this.#group = group;
+    this.#baseLabels = baseLabels;
+  }
+
+  get columns(): number {
+    return this.#series.length;
+  }
+
+  /** Replaces all columns. A later column with the labels of an earlier one is a mistake of the input and makes it fail. */
+  setColumns(columns: readonly Column[]): void {
+    const live = new Map(this.#series.map((series, i) => [labelsKey(series.labels), this.#live[i]!]));
+    const series = columns.map(({ name, labels, type, help }) => ({
+      labels: labelsFrom({ ...this.#baseLabels, ...labels, [METRIC_NAME]: name }),
+      type,
+      help,
+    }));
+    const keys = series.map((one) => labelsKey(one.labels));
+    if (new Set(keys).size !== keys.length) throw new TypeError(`input ${this.#group} made the same series twice`);
+    this.#series = series;
+    this.#generation++;
+    this.values = new Float64Array(series.length).fill(Number.NaN);
+    this.#presence = new Uint8Array((series.length + 7) >> 3);
+    this.#live = Uint8Array.from(keys, (key) => live.get(key) ?? 0);
+  }
+
+  /** Makes every column absent; a reading starts here. */
+  clear(): void {
+    this.values.fill(Number.NaN);
+  }
+
+  /** Closes a reading. Columns that were there last time and are not now get their staleness marker; undefined when there is nothing to send. */
+  finish(): Reading | undefined {
+    const { values } = this;
+    const live = this.#live;
+    let sent = 0;
+    for (let i = 0; i < values.length; i++) {
+      // Infinities come from garbled files only.
+      const present = Number.isFinite(values[i]!);
+      if (!present && live[i] === 1) setStale(values, i);
+      const send = present || live[i] === 1;
+      setPresent(this.#presence, i, send);
+      if (send) sent++;
+      live[i] = present ? 1 : 0;
+    }
+    if (sent === 0) return undefined;
+    const presence = sent === values.length ? null : this.#presence;
+    return { group: this.#group, generation: this.#generation, series: this.#series, presence, values };
+  }
+}

@@ -1,0 +1,70 @@
+/** An input made of tables: every column is one cell of one table, scaled. */
+import type { Millis } from '@bellwether/shared';
+import type { Column, Frame } from './frame.ts';
+import type { Input } from './input.ts';
+import type { NumberTable, TableLine } from './number-table.ts';
+
+/** A column and the cell it shows, as `cell * times / per`: dividing keeps decimals short (1234 / 100 is 12.34; 1234 * 0.01 is not). */
+export interface CellColumn extends Column {
+  /** Index of `cells`; undefined = the value is always `times`. */
+  readonly cell: number | undefined;
+  /** Which table, in the order given to `tableInput`; default 0. */
+  readonly table?: number;
+  readonly times?: number;
+  readonly per?: number;
+}
+
+export interface TableSource {
+  readonly table: NumberTable;
+  /** The input works without it. */
+  readonly optional?: boolean;
+}
+
+/** Maps the tables' text to columns, whenever the text changed. Throws for a file that is not what it should be. */
+export type BuildColumns = (tables: readonly TableLine[][]) => CellColumn[];
+
+export function tableInput(frame: Frame, sources: readonly TableSource[], build: BuildColumns): Input {
+  let columns: CellColumn[] = [];
+  let seen = -1;
+  let cellOf = new Int32Array(0);
+  let tableOf = new Int32Array(0);
+  let times = new Float64Array(0);
+  let per = new Float64Array(0);
+
+  const rebuild = () => {
+    columns = build(sources.map(({ table }) => table.lines()));
+    frame.setColumns(columns);
+    cellOf = Int32Array.from(columns, ({ cell }) => cell ?? -1);
+    tableOf = Int32Array.from(columns, ({ table }) => table ?? 0);
+    times = Float64Array.from(columns, (column) => column.times ?? 1);
+    per = Float64Array.from(columns, (column) => column.per ?? 1);
+  };
+
+  return {
+    read(timeMs: Millis) {
+      let generations = 0;
+      for (const { table, optional } of sources) {
+        if (optional === true) table.updateIfPresent(timeMs);
+        else table.update(timeMs);
+        generations += table.generation;
+      }
+      if (generations !== seen) {
+        // Not "seen" until it worked: a garbled file must fail again next time.
+        seen = -1;
+        rebuild();
+        seen = generations;
+      }
+      const { values } = frame;
+      for (let i = 0; i < values.length; i++) {
+        const cell = cellOf[i]!;
+        values[i] = cell < 0 ? times[i]! : (sources[tableOf[i]!]!.table.cells[cell]! * times[i]!) / per[i]!;
+      }
+    },
+  };
+}
+
+/** Throws unless something was found: a file without a single number we know is garbled, which must not pass for "all absent". */
+export function someColumns(path: string, columns: CellColumn[]): CellColumn[] {
+  if (columns.length === 0) throw new Error(`${path} holds nothing that this input knows`);
+  return columns;
+}
