@@ -1,0 +1,4 @@
+import { openMemoryStore } from '../../../collector/store/index.ts';
+import { storeDriverSuite } from './driver-suite.ts';
+
+storeDriverSuite('memory', async (options) => openMemoryStore(options));
