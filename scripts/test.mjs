@@ -16,7 +16,13 @@ prepare();
 if (!unit) installTestParts();
 
 const SLOW = ['integration', 'e2e', 'faults', 'conformance'];
-const jestArgs = ['--experimental-vm-modules', '--no-warnings', join(root, 'node_modules/jest/bin/jest.js'), '--config', join(root, 'jest.config.mjs')];
+const jestArgs = [
+  '--experimental-vm-modules',
+  '--no-warnings',
+  join(root, 'node_modules/jest/bin/jest.js'),
+  '--config',
+  join(root, 'jest.config.mjs'),
+];
 if (unit) jestArgs.push('--testPathIgnorePatterns', ...[...SLOW, 'soak'].map((folder) => `/tests/${folder}/`), '--');
 else if (soak) jestArgs.push('--testPathPatterns', ...['soak', ...SLOW].map((folder) => `/tests/${folder}/`), '--');
 else jestArgs.push('--testPathIgnorePatterns', '/tests/soak/', '--');

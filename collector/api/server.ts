@@ -1,0 +1,94 @@
+/** The HTTP server: one fastify with security headers, the error form of our own API, the page's files, and the two WebSocket upgrades. */
+import { existsSync } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
+import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
+import { AppError, errorCode, errorMessage, type Log } from '@bellwether/shared';
+import fastifyStatic from '@fastify/static';
+import Fastify, { type FastifyError, type FastifyInstance } from 'fastify';
+import { hasZodFastifySchemaValidationErrors, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
+
+const BODY_LIMIT_BYTES = 1024 * 1024;
+/** Scripts, styles and sockets of our own origin only; nothing inline, no frames. */
+const CSP = "default-src 'self'; connect-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+export type Upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+
+export interface ServerOptions {
+  readonly log: Log;
+  /** Folder of the built page; without it the API runs alone. */
+  readonly webDir: string;
+  readonly tls?: { readonly cert: string; readonly key: string };
+}
+
+/** An empty server; the composition registers parts on it and calls `listen`. */
+export async function createServer({ log, webDir, tls }: ServerOptions): Promise<FastifyInstance> {
+  const app = Fastify({
+    logger: false,
+    bodyLimit: BODY_LIMIT_BYTES,
+    forceCloseConnections: true,
+    routerOptions: { maxParamLength: 512 },
+    ...(tls === undefined ? {} : { https: { cert: tls.cert, key: tls.key } }),
+  }) as unknown as FastifyInstance;
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+
+  app.addHook('onSend', async (_request, reply) => {
+    reply.header('X-Content-Type-Options', 'nosniff');
+    reply.header('Referrer-Policy', 'same-origin');
+    reply.header('Content-Security-Policy', CSP);
+  });
+
+  app.setErrorHandler((error: FastifyError, request, reply) => {
+    const { status, code, message } = describe(error);
+    if (status >= 500) log.error({ url: request.url.split('?')[0], error: errorMessage(error) }, 'request failed');
+    return reply.code(status).send({ error: { code, message } });
+  });
+
+  if (existsSync(join(webDir, 'index.html'))) await servePage(app, webDir);
+  return app;
+}
+
+function describe(error: FastifyError): { status: number; code: string; message: string } {
+  if (hasZodFastifySchemaValidationErrors(error)) {
+    const problems = error.validation.map(({ instancePath, message }) => `${instancePath.slice(1).replaceAll('/', '.') || 'request'}: ${message}`);
+    return { status: 400, code: 'BAD_REQUEST', message: problems.join('; ') };
+  }
+  if ((error as unknown) instanceof AppError) {
+    const own = error as unknown as AppError;
+    return { status: own.status, code: own.code, message: own.message };
+  }
+  const status = error.statusCode ?? 500;
+  if (status < 500) return { status, code: errorCode(error) ?? 'BAD_REQUEST', message: error.message };
+  return { status, code: 'INTERNAL', message: 'Something went wrong inside the collector; its log has the details.' };
+}
+
+/** The page is one document: every path that is not a file and not an API is answered with it. It holds no data, so anybody may have it. */
+async function servePage(app: FastifyInstance, webDir: string): Promise<void> {
+  await app.register(async (page) => {
+    page.addHook('onRoute', (route) => {
+      route.config = { ...route.config, access: 'anonymous' };
+    });
+    await page.register(fastifyStatic, {
+      root: webDir,
+      wildcard: false,
+      cacheControl: false,
+      setHeaders: (reply, path) => reply.header('Cache-Control', /[\\/]assets[\\/]/.test(path) ? 'public, max-age=31536000, immutable' : 'no-cache'),
+    });
+    page.get('/*', (request, reply) => {
+      const path = request.url.split('?')[0]!;
+      if (!/^\/(api|-|assets|agent|live|metrics)(\/|$)/.test(path)) return reply.header('Cache-Control', 'no-cache').sendFile('index.html');
+      return reply.code(404).send({ error: { code: 'NOT_FOUND', message: `There is nothing at ${path}.` } });
+    });
+  });
+}
+
+/** Hands WebSocket upgrades to whoever owns the path; anything else is refused. */
+export function routeUpgrades(app: FastifyInstance, routes: Readonly<Record<string, Upgrade>>): void {
+  app.server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    const route = routes[(request.url ?? '').split('?')[0]!];
+    if (route !== undefined) return route(request, socket, head);
+    socket.on('error', () => socket.destroy());
+    socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+  });
+}
