@@ -16,6 +16,8 @@ export const WIRE_VERSION = 1;
 /** Checked before memory is spent. A frame or message beyond one is answered by closing with `tooLarge` (or `malformed`). */
 export const WIRE_LIMITS = {
   frameBytes: 4 * 1024 * 1024,
+  /** Columns of all rows of a frame: unchanged rows are so short that bytes alone would not bound the work. */
+  samplesPerFrame: 1_000_000,
   groupsPerConnection: 4_096,
   seriesPerGroup: 20_000,
   seriesPerConnection: 200_000,

@@ -1,0 +1,107 @@
+import type { ByteWriter } from './bytes.ts';
+
+const TWO_24 = 2 ** 24;
+
+/** Bits, most significant first, behind what is already in a ByteWriter; the caller has reserved the room. */
+export class BitWriter {
+  bytes: Uint8Array = new Uint8Array(0);
+  position = 0;
+  #held = 0;
+  #count = 0;
+
+  open(out: ByteWriter): void {
+    this.bytes = out.bytes;
+    this.position = out.length;
+    this.#held = 0;
+    this.#count = 0;
+  }
+
+  /** The low `width` (0-24) bits of `value`; bits above them must be zero. */
+  put(value: number, width: number): void {
+    let count = this.#count + width;
+    // At most 7 bits are held, so 31 fit.
+    const held = (this.#held << width) | value;
+    while (count >= 8) {
+      count -= 8;
+      this.bytes[this.position++] = held >>> count;
+    }
+    this.#held = held & ((1 << count) - 1);
+    this.#count = count;
+  }
+
+  /** An integer of `width` (0-54) bits. */
+  putLong(value: number, width: number): void {
+    if (width > 48) {
+      this.put(Math.floor(value / 2 ** 48), width - 48);
+      this.putLong(value % 2 ** 48, 48);
+    } else if (width > 24) {
+      this.put(Math.floor(value / TWO_24), width - 24);
+      this.put(value % TWO_24, 24);
+    } else this.put(value, width);
+  }
+
+  /** A positive integer below 2^16: a zero for each bit after its first, then its bits. */
+  putGamma(value: number): void {
+    const bits = 31 - Math.clz32(value);
+    this.put(0, bits);
+    this.put(value, bits + 1);
+  }
+
+  /** Pads the last byte with zeros, drops zero bytes at the end (a reader takes what is missing for zeros) and tells `out` its new length. */
+  close(out: ByteWriter): void {
+    if (this.#count > 0) this.bytes[this.position++] = this.#held << (8 - this.#count);
+    while (this.position > out.length && this.bytes[this.position - 1] === 0) this.position--;
+    out.length = this.position;
+  }
+}
+
+/** Reads what BitWriter wrote; behind the end it reads zeros. */
+export class BitReader {
+  #bytes: Uint8Array = new Uint8Array(0);
+  #position = 0;
+  #end = 0;
+  #held = 0;
+  #count = 0;
+
+  open(bytes: Uint8Array, position: number, end: number): void {
+    this.#bytes = bytes;
+    this.#position = position;
+    this.#end = end;
+    this.#held = 0;
+    this.#count = 0;
+  }
+
+  /** `width` (0-24) bits. */
+  take(width: number): number {
+    let count = this.#count;
+    let held = this.#held;
+    while (count < width) {
+      held = (held << 8) | (this.#position < this.#end ? this.#bytes[this.#position++]! : 0);
+      count += 8;
+    }
+    count -= width;
+    this.#count = count;
+    this.#held = held & ((1 << count) - 1);
+    return held >>> count;
+  }
+
+  takeLong(width: number): number {
+    if (width > 48) return this.take(width - 48) * 2 ** 48 + this.takeLong(48);
+    if (width > 24) return this.take(width - 24) * TWO_24 + this.take(24);
+    return this.take(width);
+  }
+
+  /** How many ones come before the next zero, which is taken too; `most` ones end without one. */
+  takeOnes(most: number): number {
+    let ones = 0;
+    while (ones < most && this.take(1) === 1) ones++;
+    return ones;
+  }
+
+  /** What putGamma wrote; 0 if it is none. */
+  takeGamma(): number {
+    let bits = 0;
+    while (this.take(1) === 0) if (++bits > 15) return 0;
+    return (1 << bits) | this.take(bits);
+  }
+}
