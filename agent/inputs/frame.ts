@@ -26,19 +26,20 @@ export class Frame {
     this.#baseLabels = baseLabels;
   }
 
-  get columns(): number {
-    return this.#series.length;
+  get generation(): number {
+    return this.#generation;
   }
 
-  /** Replaces all columns. A later column with the labels of an earlier one is a mistake of the input and makes it fail. */
+  /** Replaces all columns; the same ones again change nothing. A series that occurs twice is a mistake of the input and makes it fail. */
   setColumns(columns: readonly Column[]): void {
-    const live = new Map(this.#series.map((series, i) => [labelsKey(series.labels), this.#live[i]!]));
     const series = columns.map(({ name, labels, type, help }) => ({
       labels: labelsFrom({ ...this.#baseLabels, ...labels, [METRIC_NAME]: name }),
       type,
       help,
     }));
     const keys = series.map((one) => labelsKey(one.labels));
+    const live = new Map(this.#series.map((one, i) => [labelsKey(one.labels), this.#live[i]!]));
+    if (keys.length === live.size && [...live.keys()].every((key, i) => key === keys[i])) return;
     if (new Set(keys).size !== keys.length) throw new TypeError(`input ${this.#group} made the same series twice`);
     this.#series = series;
     this.#generation++;

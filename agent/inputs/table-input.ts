@@ -6,13 +6,16 @@ import type { NumberTable, TableLine } from './number-table.ts';
 
 /** A column and the cell it shows, as `cell * times / per`: dividing keeps decimals short (1234 / 100 is 12.34; 1234 * 0.01 is not). */
 export interface CellColumn extends Column {
-  /** Index of `cells`; undefined = the value is always `times`. */
-  readonly cell: number | undefined;
+  /** Index of `cells`; ABSENT = the input fills it in itself, or not at all; ALWAYS = the value is `times`. */
+  readonly cell: number;
   /** Which table, in the order given to `tableInput`; default 0. */
   readonly table?: number;
   readonly times?: number;
   readonly per?: number;
 }
+
+export const ABSENT = -1;
+export const ALWAYS = -2;
 
 export interface TableSource {
   readonly table: NumberTable;
@@ -23,9 +26,16 @@ export interface TableSource {
 /** Maps the tables' text to columns, whenever the text changed. Throws for a file that is not what it should be. */
 export type BuildColumns = (tables: readonly TableLine[][]) => CellColumn[];
 
-export function tableInput(frame: Frame, sources: readonly TableSource[], build: BuildColumns): Input {
+/** `rebuildMs`: columns are also built anew that often, for labels that come from elsewhere. */
+export function tableInput(
+  frame: Frame,
+  sources: readonly TableSource[],
+  build: BuildColumns,
+  rebuildMs = Number.POSITIVE_INFINITY,
+): Input {
   let columns: CellColumn[] = [];
   let seen = -1;
+  let builtAtMs = 0;
   let cellOf = new Int32Array(0);
   let tableOf = new Int32Array(0);
   let times = new Float64Array(0);
@@ -34,7 +44,7 @@ export function tableInput(frame: Frame, sources: readonly TableSource[], build:
   const rebuild = () => {
     columns = build(sources.map(({ table }) => table.lines()));
     frame.setColumns(columns);
-    cellOf = Int32Array.from(columns, ({ cell }) => cell ?? -1);
+    cellOf = Int32Array.from(columns, ({ cell }) => cell);
     tableOf = Int32Array.from(columns, ({ table }) => table ?? 0);
     times = Float64Array.from(columns, (column) => column.times ?? 1);
     per = Float64Array.from(columns, (column) => column.per ?? 1);
@@ -48,16 +58,18 @@ export function tableInput(frame: Frame, sources: readonly TableSource[], build:
         else table.update(timeMs);
         generations += table.generation;
       }
-      if (generations !== seen) {
+      if (generations !== seen || timeMs - builtAtMs >= rebuildMs) {
         // Not "seen" until it worked: a garbled file must fail again next time.
         seen = -1;
         rebuild();
         seen = generations;
+        builtAtMs = timeMs;
       }
       const { values } = frame;
       for (let i = 0; i < values.length; i++) {
         const cell = cellOf[i]!;
-        values[i] = cell < 0 ? times[i]! : (sources[tableOf[i]!]!.table.cells[cell]! * times[i]!) / per[i]!;
+        if (cell >= 0) values[i] = (sources[tableOf[i]!]!.table.cells[cell]! * times[i]!) / per[i]!;
+        else if (cell === ALWAYS) values[i] = times[i]!;
       }
     },
   };

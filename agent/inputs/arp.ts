@@ -1,0 +1,41 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { defineInput, gauge } from './input.ts';
+
+const METRICS = { node_arp_entries: gauge('Neighbours known on this device.') };
+
+export default defineInput({
+  name: 'arp',
+  help: 'Known neighbours by device, from /proc/net/arp.',
+  metrics: METRICS,
+  options: {
+    'device-include': { kind: 'pattern', default: '', help: 'Devices to report; empty = all that are not excluded.' },
+    'device-exclude': { kind: 'pattern', default: '', help: 'Devices to leave out.' },
+  },
+  slow: true,
+  create({ paths, frame, options }) {
+    const include = options.pattern('device-include');
+    const exclude = options.pattern('device-exclude');
+    return {
+      read() {
+        const counts = countByDevice(readFileSync(join(paths.procfs, 'net/arp'), 'utf8'));
+        const devices = [...counts.keys()].filter((device) => (include?.test(device) ?? true) && exclude?.test(device) !== true).sort();
+        frame.setColumns(devices.map((device) => ({ name: 'node_arp_entries', labels: { device }, ...METRICS.node_arp_entries })));
+        for (const [i, device] of devices.entries()) frame.values[i] = counts.get(device)!;
+      },
+    };
+  },
+});
+
+/** Lines of /proc/net/arp by their last field; the first line is a header. */
+export function countByDevice(arp: string): ReadonlyMap<string, number> {
+  const lines = arp.split('\n');
+  if (!lines[0]!.includes('Device')) throw new Error('/proc/net/arp does not start with its header');
+  const counts = new Map<string, number>();
+  for (const line of lines.slice(1)) {
+    const fields = line.trim().split(/\s+/);
+    const device = fields.at(-1)!;
+    if (fields.length >= 6) counts.set(device, (counts.get(device) ?? 0) + 1);
+  }
+  return counts;
+}

@@ -1,0 +1,181 @@
+import { type StatsFs, statfs } from 'node:fs';
+import { join } from 'node:path';
+import { type Cancel, type Clock, errorCode, type Millis } from '@bellwether/shared';
+import type { Column, Frame } from './frame.ts';
+import { defineInput, gauge, type HostPaths, type Input, type InputOptions } from './input.ts';
+import { KeptFile, ReadBuffer } from './kept-file.ts';
+import { type Mount, parseMounts } from './mounts.ts';
+
+const METRICS = {
+  node_filesystem_size_bytes: gauge('Size of the filesystem.'),
+  node_filesystem_free_bytes: gauge('Free space, that kept for root included.'),
+  node_filesystem_avail_bytes: gauge('Space that users other than root can fill.'),
+  node_filesystem_files: gauge('Files (inodes) the filesystem can hold.'),
+  node_filesystem_files_free: gauge('Files (inodes) it can still take.'),
+  node_filesystem_readonly: gauge('1 if it is mounted read-only.'),
+  node_filesystem_device_error: gauge('1 if the filesystem could not be asked, or did not answer in time.'),
+  node_filesystem_mount_hung: gauge('1 if the filesystem did not answer within mount-timeout; it is not asked again until it does.'),
+};
+const NAMES = Object.keys(METRICS) as (keyof typeof METRICS)[];
+const WIDTH = NAMES.length;
+const READONLY = NAMES.indexOf('node_filesystem_readonly');
+const ERROR = NAMES.indexOf('node_filesystem_device_error');
+const HUNG = NAMES.indexOf('node_filesystem_mount_hung');
+/** A tick waits this long for answers; a slower mount shows its last answer and the fresh one comes with a later tick. */
+const PATIENCE_MS: Millis = 100;
+
+/** Asks a mounted filesystem; its answer may never come. */
+export type Statfs = (path: string, done: (error: NodeJS.ErrnoException | null, stats: StatsFs) => void) => void;
+
+export default defineInput({
+  name: 'filesystem',
+  help: 'Space and files of each mounted filesystem, from mountinfo and statfs.',
+  metrics: METRICS,
+  options: {
+    'mount-points-exclude': {
+      kind: 'pattern',
+      default: '^/(dev|proc|run/credentials/.+|sys|var/lib/docker/.+|var/lib/containers/storage/.+)($|/)',
+      help: 'Mount points to leave out.',
+    },
+    'fs-types-exclude': {
+      kind: 'pattern',
+      default:
+        '^(autofs|binfmt_misc|bpf|cgroup2?|configfs|debugfs|devpts|devtmpfs|fusectl|hugetlbfs|iso9660|mqueue|nsfs|overlay|proc|procfs|pstore|rpc_pipefs|securityfs|selinuxfs|squashfs|erofs|sysfs|tracefs)$',
+      help: 'Kinds of filesystem to leave out.',
+    },
+    'mount-timeout': { kind: 'duration', default: 5_000, help: 'How long a filesystem may take before it counts as hung.' },
+  },
+  create: ({ paths, options, clock, frame }) => new Filesystems(frame, paths, options, clock, (path, done) => statfs(path, done)),
+});
+
+interface MountState {
+  readonly mount: Mount;
+  readonly path: string;
+  /** When the question that has no answer yet was asked, on the monotonic clock. */
+  askedMs: number | undefined;
+  answer: StatsFs | undefined;
+  failed: boolean;
+}
+
+export class Filesystems implements Input {
+  readonly #frame: Frame;
+  readonly #paths: HostPaths;
+  readonly #excludeMount: RegExp | undefined;
+  readonly #excludeType: RegExp | undefined;
+  readonly #timeoutMs: Millis;
+  readonly #clock: Clock;
+  readonly #statfs: Statfs;
+  readonly #buffer = new ReadBuffer();
+  readonly #files: readonly KeptFile[];
+  #mountinfo = new Uint8Array(0);
+  #mounts: MountState[] = [];
+  /** Called with every answer, while a reading waits. */
+  #answered: (() => void) | undefined;
+
+  constructor(frame: Frame, paths: HostPaths, options: InputOptions, clock: Clock, ask: Statfs) {
+    this.#frame = frame;
+    this.#paths = paths;
+    this.#excludeMount = options.pattern('mount-points-exclude');
+    this.#excludeType = options.pattern('fs-types-exclude');
+    this.#timeoutMs = options.durationMs('mount-timeout');
+    this.#clock = clock;
+    this.#statfs = ask;
+    // The mounts of PID 1 are the host's; in a container without that right our own must do.
+    this.#files = ['1/mountinfo', 'self/mountinfo'].map((file) => new KeptFile(join(paths.procfs, file), this.#buffer));
+  }
+
+  read(timeMs: Millis): Promise<void> {
+    this.#findMounts(timeMs);
+    for (const state of this.#mounts) if (state.askedMs === undefined) this.#ask(state);
+    return this.#wait().then(() => this.#fill());
+  }
+
+  close(): void {
+    for (const file of this.#files) file.close();
+  }
+
+  #findMounts(timeMs: Millis): void {
+    const length = this.#readMountinfo(timeMs);
+    const bytes = this.#buffer.bytes.subarray(0, length);
+    if (this.#mountinfo.length > 0 && Buffer.compare(bytes, this.#mountinfo) === 0) return;
+    const mounts = parseMounts(Buffer.from(bytes).toString('utf8'), this.#paths.rootfs).filter(
+      ({ mountpoint, fstype }) => this.#excludeMount?.test(mountpoint) !== true && this.#excludeType?.test(fstype) !== true,
+    );
+    const known = new Map(this.#mounts.map((state) => [mountKey(state.mount), state]));
+    this.#mounts = mounts.map((mount) => {
+      const before = known.get(mountKey(mount));
+      // The same object goes on, so that an answer still under way finds it.
+      if (before !== undefined) return Object.assign(before, { mount });
+      return { mount, path: join(this.#paths.rootfs, mount.mountpoint), askedMs: undefined, answer: undefined, failed: false };
+    });
+    this.#frame.setColumns(mounts.flatMap(columnsOf));
+    this.#mountinfo = Uint8Array.from(bytes);
+  }
+
+  #readMountinfo(timeMs: Millis): number {
+    const [host, own] = this.#files as [KeptFile, KeptFile];
+    const length = host.readIfPresent(timeMs);
+    return length > 0 ? length : own.read();
+  }
+
+  #ask(state: MountState): void {
+    state.askedMs = this.#clock.monotonic();
+    this.#statfs(state.path, (error, stats) => {
+      state.askedMs = undefined;
+      state.failed = error !== null && errorCode(error) !== 'EAGAIN';
+      state.answer = error === null ? stats : undefined;
+      this.#answered?.();
+    });
+  }
+
+  /** Until all have answered that may still answer in time, or patience ends. */
+  #wait(): Promise<void> {
+    const expected = () => this.#mounts.some((state) => state.askedMs !== undefined && !this.#isHung(state));
+    if (!expected()) return Promise.resolve();
+    return new Promise((resolve) => {
+      let cancel: Cancel = () => {};
+      const finish = () => {
+        cancel();
+        this.#answered = undefined;
+        resolve();
+      };
+      cancel = this.#clock.after(PATIENCE_MS, finish);
+      this.#answered = () => {
+        if (!expected()) finish();
+      };
+    });
+  }
+
+  #isHung(state: MountState): boolean {
+    return state.askedMs !== undefined && this.#clock.monotonic() - state.askedMs >= this.#timeoutMs;
+  }
+
+  #fill(): void {
+    const { values } = this.#frame;
+    for (const [i, state] of this.#mounts.entries()) {
+      const at = i * WIDTH;
+      const hung = this.#isHung(state);
+      const stats = hung || state.failed ? undefined : state.answer;
+      if (stats !== undefined) {
+        values[at] = stats.blocks * stats.bsize;
+        values[at + 1] = stats.bfree * stats.bsize;
+        values[at + 2] = stats.bavail * stats.bsize;
+        values[at + 3] = stats.files;
+        values[at + 4] = stats.ffree;
+        values[at + READONLY] = state.mount.readonly ? 1 : 0;
+      }
+      // A mount that was never heard of yet is neither well nor broken.
+      if (stats === undefined && !hung && !state.failed) continue;
+      values[at + ERROR] = stats === undefined ? 1 : 0;
+      values[at + HUNG] = hung ? 1 : 0;
+    }
+  }
+}
+
+function columnsOf({ device, mountpoint, fstype }: Mount): Column[] {
+  return NAMES.map((name) => ({ name, labels: { device, mountpoint, fstype }, ...METRICS[name] }));
+}
+
+function mountKey({ device, mountpoint, fstype }: Mount): string {
+  return `${device}\n${mountpoint}\n${fstype}`;
+}
