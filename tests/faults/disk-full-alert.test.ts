@@ -1,0 +1,135 @@
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, rmSync, statfsSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { SMTPServer } from 'smtp-server';
+import { startTestAgent, startTestCollector, temporaryDir } from '../support/bellwether.ts';
+import { eventually } from '../support/process.ts';
+
+const MEGABYTE = 1024 * 1024;
+const canMount = process.getuid?.() === 0 && existsSync('/sbin/mkfs.ext4') && loopMountsWork();
+
+/** A fresh ext4 in a file, mounted; `undefined` where the kernel or the permissions do not allow it. */
+function mountExt4(sizeMb: number): { folder: string; unmount: () => void } | undefined {
+  const dir = temporaryDir();
+  const image = join(dir, 'image');
+  const folder = join(dir, 'volume');
+  try {
+    writeFileSync(image, '');
+    truncateSync(image, sizeMb * MEGABYTE);
+    mkdirSync(folder);
+    execFileSync('/sbin/mkfs.ext4', ['-q', '-F', '-m', '0', image], { stdio: 'pipe' });
+    execFileSync('mount', ['-o', 'loop', image, folder], { stdio: 'pipe' });
+  } catch {
+    rmSync(dir, { recursive: true, force: true });
+    return undefined;
+  }
+  return {
+    folder,
+    unmount() {
+      execFileSync('umount', [folder], { stdio: 'pipe' });
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+function loopMountsWork(): boolean {
+  const mounted = mountExt4(8);
+  mounted?.unmount();
+  return mounted !== undefined;
+}
+
+/** A real SMTP server that keeps what it is given. */
+async function startMailSink(): Promise<{ port: number; mails: string[]; stop: () => Promise<void> }> {
+  const mails: string[] = [];
+  const server = new SMTPServer({
+    authOptional: true,
+    disabledCommands: ['STARTTLS'],
+    onData(stream, _session, done) {
+      const chunks: Buffer[] = [];
+      stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+      stream.on('end', () => {
+        mails.push(Buffer.concat(chunks).toString());
+        done();
+      });
+    },
+  });
+  const listening = server.listen(0, '127.0.0.1');
+  await once(listening, 'listening');
+  const address = listening.address();
+  if (address === null || typeof address === 'string') throw new TypeError('no port');
+  return { port: address.port, mails, stop: () => new Promise((resolve) => server.close(() => resolve())) };
+}
+
+(canMount ? test : test.skip)(
+  'a filling disk fires, the mail arrives, and freeing space resolves it',
+  async () => {
+    const volume = mountExt4(64)!;
+    const sink = await startMailSink();
+    const rules = temporaryDir();
+    writeFileSync(
+      join(rules, 'disk.yml'),
+      `groups:
+  - name: disk
+    interval: 1s
+    rules:
+      - alert: VolumeFull
+        expr: 100 * node_filesystem_avail_bytes{mountpoint="${volume.folder}"} / node_filesystem_size_bytes < 5
+        for: 2s
+        labels: { severity: critical }
+        annotations:
+          summary: 'only {{ $value | printf "%.1f" }} % free on {{ $labels.mountpoint }} of {{ $labels.instance }}'
+`,
+    );
+    const collector = await startTestCollector({
+      config: `agents:
+  interval: 1s
+rules:
+  files: ['${rules}/*.yml']
+  pack: false
+alerting:
+  receivers:
+    - name: operations
+      email_configs:
+        - to: oncall@example.org
+          from: bellwether@example.org
+          smarthost: 127.0.0.1:${sink.port}
+          require_tls: false
+  route:
+    receiver: operations
+    group_wait: 0s
+    group_interval: 1s
+`,
+    });
+    const agent = await startTestAgent(collector, { config: 'interval: 1s\ninputs:\n  filesystem:\n    interval: 1s\n' });
+    try {
+      await eventually(
+        async () => ((await collector.query(`node_filesystem_avail_bytes{mountpoint="${volume.folder}"}`)).length > 0 ? true : undefined),
+        30_000,
+      );
+      expect(sink.mails).toEqual([]);
+
+      const { bavail, bsize } = statfsSync(volume.folder);
+      const filler = join(volume.folder, 'filler');
+      writeFileSync(filler, Buffer.alloc(bavail * bsize - MEGABYTE, 1));
+      const firing = await eventually(() => sink.mails.find((mail) => /VolumeFull/.test(mail)), 30_000);
+      expect(firing).toMatch(/^To: oncall@example.org/m);
+      expect(firing).toMatch(/^Subject: .*VolumeFull/im);
+
+      rmSync(filler);
+      const resolved = await eventually(() => sink.mails.find((mail) => /resolved/i.test(/^Subject: .*/im.exec(mail)?.[0] ?? '')), 30_000);
+      expect(resolved).toMatch(/VolumeFull/);
+      const deliveries = await collector.get<{ outcome: string; status: string }[]>('/api/bellwether/deliveries');
+      expect(deliveries.map(({ status, outcome }) => `${status} ${outcome}`)).toEqual(
+        expect.arrayContaining(['firing delivered', 'resolved delivered']),
+      );
+    } finally {
+      await agent.stop();
+      await collector.stop();
+      await sink.stop();
+      volume.unmount();
+      rmSync(rules, { recursive: true, force: true });
+    }
+  },
+  180_000,
+);
