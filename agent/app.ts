@@ -1,0 +1,248 @@
+/** The only file that knows every part of the running agent. */
+import { randomUUID } from 'node:crypto';
+import * as nodeFs from 'node:fs/promises';
+import { arch, release, type } from 'node:os';
+import { join } from 'node:path';
+import { type Cancel, type Clock, type Log, StopStack } from '@bellwether/shared';
+import type { AgentSettings, GoodbyeReason, LiveMode, Welcome } from '@bellwether/shared/wire';
+import { type ClockJump, ClockSync } from './clock-sync.ts';
+import { writeIdentity } from './identity.ts';
+import { createCollector, DEFAULT_INTERVAL_MS, type InputCollector } from './inputs/collect.ts';
+import { GoodbyeNote, readBootId } from './last-goodbye.ts';
+import { selfMetrics } from './self-metrics.ts';
+import type { AgentConfig, Identity } from './settings.ts';
+import { Backlog } from './spool/backlog.ts';
+import type { SpoolFs } from './spool/spool.ts';
+import { Ticker } from './ticker.ts';
+import { type OpenSocket, openSocket } from './uplink/socket.ts';
+import { Uplink } from './uplink/uplink.ts';
+
+export interface AgentOptions {
+  readonly config: AgentConfig;
+  readonly identity: Identity;
+  readonly version: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** For tests: another disk, another network. */
+  readonly fs?: SpoolFs;
+  readonly open?: OpenSocket;
+  readonly random?: () => number;
+}
+
+export interface RunningAgent {
+  /** Says goodbye, keeps what was not acknowledged, and ends. Safe twice. */
+  stop(reason: GoodbyeReason): Promise<void>;
+}
+
+const HEARTBEAT_MS = 1_000;
+/** A disk that hangs must not keep the agent from ending. */
+const STOP_WITHIN_MS = 5_000;
+
+export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
+  const agent = new Agent(options);
+  await agent.start();
+  return agent;
+}
+
+class Agent implements RunningAgent {
+  readonly #options: AgentOptions;
+  readonly #stops: StopStack;
+  readonly #sync: ClockSync;
+  readonly #goodbye: GoodbyeNote;
+  #hostname: string;
+  #settings: AgentSettings;
+  #inputs!: InputCollector;
+  #backlog!: Backlog;
+  #uplink!: Uplink;
+  #ticker!: Ticker;
+  #cancelLive: Cancel = () => {};
+  #droppedReported = 0;
+  #isRenamed = false;
+  #stopping: Promise<void> | undefined;
+
+  constructor(options: AgentOptions) {
+    this.#options = options;
+    const { config, clock, log, identity } = options;
+    this.#stops = new StopStack(log);
+    this.#sync = new ClockSync(clock.now(), clock.monotonic());
+    this.#goodbye = new GoodbyeNote(config.dataDir, log);
+    this.#hostname = identity.hostname;
+    this.#settings = { intervalMs: config.intervalMs ?? DEFAULT_INTERVAL_MS, heartbeatMs: HEARTBEAT_MS };
+  }
+
+  async start(): Promise<void> {
+    const { config, clock, log, identity, version, fs = nodeFs, open = openSocket, random = Math.random } = this.#options;
+    const startedMs = Math.round(clock.now());
+    const bootId = (await readBootId(config.paths.procfs)) ?? randomUUID();
+    let lastGoodbye = await this.#goodbye.read();
+    try {
+      this.#backlog = this.#stops.own(
+        'backlog',
+        await Backlog.open({
+          dir: join(config.dataDir, 'spool'),
+          fs,
+          clock,
+          log,
+          maxSpoolBytes: config.spool.maxBytes,
+          maxMemoryBytes: config.spool.memoryBytes,
+          spoolAfterMs: config.spool.afterMs,
+        }),
+      );
+      this.#inputs = this.#createInputs();
+      this.#stops.defer('inputs', () => this.#inputs.close());
+      this.#uplink = new Uplink({
+        target: { url: config.url, credentials: `${identity.agentId}.${identity.key}` },
+        open,
+        backlog: this.#backlog,
+        clock,
+        log,
+        random,
+        settings: this.#settings,
+        offsetMs: () => this.#offsetMs(),
+        hello: () => ({
+          agentId: identity.agentId,
+          bootId,
+          agentVersion: version,
+          hostname: this.#hostname,
+          os: `${type()} ${release()} ${arch()}`,
+          capabilities: ['live'],
+          lastGoodbye,
+          startedMs,
+        }),
+        events: {
+          welcomed: (welcome) => {
+            if (lastGoodbye !== null) void this.#goodbye.remove();
+            lastGoodbye = null;
+            this.#adoptHostname(welcome);
+          },
+          exchanged: (exchange) => this.#reportJump(this.#sync.observe(exchange)),
+          settings: (settings) => this.#applySettings(settings),
+          liveMode: (request) => this.#setLive(request),
+        },
+      });
+      this.#ticker = new Ticker({
+        clock,
+        log,
+        now: () => this.#sync.timeAt(clock.monotonic()),
+        schedule: () => this.#inputs.schedule,
+        tick: (timeMs, due) => this.#tick(timeMs, due),
+      });
+      this.#uplink.start();
+      this.#ticker.start();
+    } catch (cause) {
+      await this.#stops.run();
+      throw cause;
+    }
+  }
+
+  stop(reason: GoodbyeReason): Promise<void> {
+    this.#stopping ??= this.#stop(reason);
+    return this.#stopping;
+  }
+
+  async #stop(reason: GoodbyeReason): Promise<void> {
+    const { clock, log } = this.#options;
+    const timeMs = Math.round(this.#sync.timeAt(clock.monotonic()));
+    this.#cancelLive();
+    await this.#ticker.stop();
+    const wasHeard = await this.#uplink.stop(reason);
+    if (!wasHeard) await this.#goodbye.write({ reason, timeMs });
+    let cancel: Cancel = () => {};
+    const timeout = new Promise<void>((resolve) => {
+      cancel = clock.after(STOP_WITHIN_MS, () => {
+        log.error({}, 'disk does not answer; ending without it');
+        resolve();
+      });
+    });
+    await Promise.race([this.#stops.run(), timeout]);
+    cancel();
+    log.info({ reason, wasHeard }, 'stopped');
+  }
+
+  /** One reading of what is due: into the backlog, and on its way. */
+  async #tick(timeMs: number, due: readonly string[]): Promise<void> {
+    const { clock } = this.#options;
+    this.#reportJump(this.#sync.observeWall(clock.now(), clock.monotonic()));
+    this.#sync.markStamped();
+    if (this.#isRenamed) {
+      this.#isRenamed = false;
+      this.#inputs.close();
+      this.#inputs = this.#createInputs();
+    }
+    const { readings } = await this.#inputs.collect(timeMs, due);
+    const rows = readings.map(({ group, series, presence, values }) =>
+      this.#backlog.push({ name: group, series }, { timeMs, presence, values }),
+    );
+    this.#uplink.offer(rows);
+    this.#reportDropped();
+  }
+
+  #createInputs(): InputCollector {
+    const { config, clock, log } = this.#options;
+    return createCollector({
+      paths: config.paths,
+      baseLabels: { ...config.tags, job: 'node', instance: this.#hostname },
+      inputs: config.inputs,
+      intervalMs: this.#settings.intervalMs,
+      clock,
+      log,
+      selfMetrics: () => selfMetrics(this.#backlog.stats(), this.#uplink.stats(), this.#ticker.stats(), this.#offsetMs()),
+    });
+  }
+
+  #offsetMs(): number {
+    const { clock } = this.#options;
+    return this.#sync.offsetFrom(clock.now(), clock.monotonic());
+  }
+
+  /** The collector names hosts: a second claimant of a name learns its new one here. */
+  #adoptHostname({ hostname }: Welcome): void {
+    if (hostname === '' || hostname === this.#hostname) return;
+    const { config, identity, log } = this.#options;
+    log.warn({ hostname, was: this.#hostname }, 'collector knows this host by another name; its series carry it from now on');
+    this.#hostname = hostname;
+    this.#isRenamed = true;
+    writeIdentity(config.dataDir, { ...identity, hostname }).catch(() =>
+      log.warn({ hostname }, 'host name cannot be kept in identity.json'),
+    );
+  }
+
+  #applySettings(settings: AgentSettings): void {
+    const intervalMs = this.#options.config.intervalMs ?? settings.intervalMs;
+    const changed = intervalMs !== this.#settings.intervalMs;
+    this.#settings = { ...settings, intervalMs };
+    if (!changed) return;
+    this.#inputs.setInterval(intervalMs);
+    this.#ticker.reschedule();
+  }
+
+  #setLive({ intervalMs, durationMs }: LiveMode): void {
+    this.#cancelLive();
+    const isOn = durationMs > 0 && intervalMs > 0;
+    this.#inputs.setLive(isOn ? intervalMs : undefined);
+    this.#ticker.reschedule();
+    if (!isOn) return;
+    this.#cancelLive = this.#options.clock.after(durationMs, () => {
+      this.#inputs.setLive(undefined);
+      this.#ticker.reschedule();
+    });
+  }
+
+  #reportJump(jump: ClockJump | undefined): void {
+    if (jump === undefined) return;
+    const { clock, log } = this.#options;
+    const nowMs = Math.round(this.#sync.timeAt(clock.monotonic()));
+    log.warn({ byMs: jump.byMs }, 'clock jumped');
+    this.#uplink.event('clock-jump', nowMs, `time of the readings moved by ${jump.byMs} ms`);
+    this.#ticker.reschedule();
+  }
+
+  /** The collector learns of it from the numbers that are declared skipped. */
+  #reportDropped(): void {
+    const { droppedSamples } = this.#backlog.stats();
+    if (droppedSamples === this.#droppedReported) return;
+    const samples = droppedSamples - this.#droppedReported;
+    this.#droppedReported = droppedSamples;
+    this.#options.log.warn({ samples, droppedSamples }, 'unsent samples were dropped');
+  }
+}

@@ -1,0 +1,28 @@
+/** The agent's checked configuration. Types and constants only: the running agent must not load what checks it (agent/config.ts). */
+import type { Millis } from '@bellwether/shared';
+import type { InputSettings } from './inputs/collect.ts';
+import type { HostPaths } from './inputs/input.ts';
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+
+export interface AgentConfig {
+  /** Address of the collector, `http://...` or `https://...`, without a trailing slash. */
+  readonly url: string;
+  readonly dataDir: string;
+  /** Default interval of inputs; undefined: what the collector asks for. */
+  readonly intervalMs?: Millis;
+  /** On every series this agent makes. */
+  readonly tags: Readonly<Record<string, string>>;
+  readonly inputs: Readonly<Record<string, InputSettings>>;
+  readonly paths: HostPaths;
+  readonly spool: { readonly maxBytes: number; readonly memoryBytes: number; readonly afterMs: Millis };
+  readonly log: { readonly level: LogLevel };
+}
+
+/** Who this agent is to its collector; made by `enroll`. The key is a secret. */
+export interface Identity {
+  readonly agentId: string;
+  readonly key: string;
+  /** The label `instance` of this host's series. */
+  readonly hostname: string;
+}

@@ -1,0 +1,375 @@
+/**
+ * One connection, from hello to its end. It decides what is sent when; the socket below it only moves bytes, and `Clock` is its only time.
+ * Live rows go out at once in one frame a tick; what is owed from before follows beside them, paced by acknowledgements and the socket's buffer.
+ */
+import { type Cancel, type Clock, errorMessage, type Log, type Millis } from '@bellwether/shared';
+import {
+  type AgentEvent,
+  type AgentSettings,
+  type CollectorMessage,
+  decodeCollectorFrame,
+  type GoodbyeReason,
+  type Hello,
+  type LiveMode,
+  type Welcome,
+  WIRE_VERSION,
+  WireError,
+} from '@bellwether/shared/wire';
+import type { Exchange } from '../clock-sync.ts';
+import type { Backlog } from '../spool/backlog.ts';
+import type { QueuedRow } from '../spool/row.ts';
+import { RowCoder } from '../spool/row-coder.ts';
+import { Ranges } from './ranges.ts';
+
+/** What the session needs of a WebSocket. */
+export interface UplinkSocket {
+  /** Takes a copy of the bytes or is done with them when it returns. */
+  send(frame: Uint8Array): void;
+  /** Bytes handed to `send` that the network has not taken. */
+  readonly bufferedAmount: number;
+  close(code: number): void;
+  /** Ends the connection without a closing handshake. */
+  terminate(): void;
+}
+
+export interface SessionOptions {
+  readonly socket: UplinkSocket;
+  readonly backlog: Backlog;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** The hello message but for what the session knows itself. */
+  readonly hello: Omit<Hello, 'type' | 'version' | 'epoch' | 'firstSeq' | 'lastSeq' | 'clockMs'>;
+  readonly settings: AgentSettings;
+  readonly events: SessionEvents;
+  /** Collector time minus the agent's wall clock. */
+  offsetMs(): number;
+}
+
+export interface SessionEvents {
+  welcomed(welcome: Welcome): void;
+  exchanged(exchange: Exchange): void;
+  settings(settings: AgentSettings): void;
+  liveMode(request: LiveMode): void;
+  /** The collector goes away and names the delay of the next attempt; the session ends by itself. */
+  drained(reconnectAfterMs: Millis): void;
+}
+
+/** Beyond this much unsent data live rows wait too: the link is slower than what is read. */
+const LIVE_BUFFER_BYTES = 1024 * 1024;
+/** A backlog may fill the socket's buffer only this far, so that a live row never waits behind more. */
+const DRAIN_BUFFER_BYTES = 64 * 1024;
+/** Bytes of backlog that may be sent and not yet acknowledged. */
+const DRAIN_WINDOW_BYTES = 512 * 1024;
+const DRAIN_RETRY_MS = 50;
+const WELCOME_WITHIN_MS = 10_000;
+const SILENCE_MS = 10_000;
+/** After a drain message, if the collector does not close first. */
+const FINISH_WITHIN_MS = 2_000;
+/** Heartbeats whose answer is awaited; older ones are forgotten. */
+const EXCHANGES_OPEN = 8;
+
+export class Session {
+  readonly #options: SessionOptions;
+  readonly #coder = new RowCoder();
+  /** What is owed on this connection. */
+  readonly #owed = new Ranges();
+  readonly #sentBeats = new Map<Millis, number>();
+  readonly #inFlight: { throughSeq: number; bytes: number }[] = [];
+  #state: 'greeting' | 'live' | 'ended' = 'greeting';
+  #helloMonoMs = 0;
+  #heardMonoMs = 0;
+  #pausedUntilMonoMs = 0;
+  #heartbeatMs: Millis;
+  #isDraining = false;
+  #cancelBeat: Cancel = () => {};
+  #cancelPump: Cancel = () => {};
+  readonly #cancelWelcome: Cancel;
+
+  /** The socket has just opened: says hello. */
+  constructor(options: SessionOptions) {
+    this.#options = options;
+    this.#heartbeatMs = options.settings.heartbeatMs;
+    const { clock, backlog } = options;
+    this.#helloMonoMs = clock.monotonic();
+    this.#heardMonoMs = this.#helloMonoMs;
+    this.#cancelWelcome = clock.after(WELCOME_WITHIN_MS, () => this.#giveUp('no welcome from the collector'));
+    this.#message({
+      ...options.hello,
+      type: 'hello',
+      version: WIRE_VERSION,
+      epoch: backlog.epoch,
+      firstSeq: backlog.firstSeq,
+      lastSeq: backlog.lastSeq,
+      clockMs: Math.round(clock.now()),
+    });
+  }
+
+  get isLive(): boolean {
+    return this.#state === 'live';
+  }
+
+  receive(frame: Uint8Array): void {
+    if (this.#state === 'ended') return;
+    this.#heardMonoMs = this.#options.clock.monotonic();
+    let messages: CollectorMessage[];
+    try {
+      messages = decodeCollectorFrame(frame);
+    } catch (error) {
+      this.#options.log.error({ error: errorMessage(error) }, 'collector sent what cannot be read');
+      this.end(error instanceof WireError ? error.closeCode : undefined);
+      return;
+    }
+    for (const message of messages) this.#handle(message);
+  }
+
+  /** Sends freshly read rows (in the backlog already, ascending), or owes them when the link is full. */
+  offer(rows: readonly QueuedRow[]): void {
+    if (rows.length === 0 || this.#state === 'ended') return;
+    const isOpen = this.#state === 'live' && !this.#isPaused && this.#options.socket.bufferedAmount <= LIVE_BUFFER_BYTES;
+    if (!isOpen) {
+      if (this.#state === 'live') this.#owed.add(rows[0]!.seq, rows.at(-1)!.seq);
+      return;
+    }
+    this.#sendRows(rows, false);
+  }
+
+  event(kind: string, timeMs: Millis, text: string): void {
+    if (this.#state === 'live') this.#message({ type: 'event', kind, timeMs, text } satisfies AgentEvent);
+  }
+
+  goodbye(reason: GoodbyeReason): void {
+    if (this.#state === 'live') this.#message({ type: 'goodbye', reason });
+    this.end();
+  }
+
+  /** Stops all work on this connection and closes it; safe twice. */
+  end(code = 1000): void {
+    if (this.#state === 'ended') return;
+    this.closed();
+    this.#options.socket.close(code);
+  }
+
+  /** The socket is gone. */
+  closed(): void {
+    this.#state = 'ended';
+    this.#cancelBeat();
+    this.#cancelPump();
+    this.#cancelWelcome();
+  }
+
+  get #isPaused(): boolean {
+    return this.#options.clock.monotonic() < this.#pausedUntilMonoMs;
+  }
+
+  #handle(message: CollectorMessage): void {
+    const { events } = this.#options;
+    if (this.#state === 'ended') return;
+    if (message.type === 'welcome') return this.#welcome(message);
+    if (this.#state !== 'live') return;
+    switch (message.type) {
+      case 'ack':
+        return this.#ack(message.seq);
+      case 'nack':
+        return this.#nack(message.seq, message.code, message.retryAfterMs);
+      case 'config':
+        return this.#applySettings(message.settings);
+      case 'liveMode':
+        return events.liveMode(message);
+      case 'heartbeatReply':
+        return this.#reply(message.echoMs, message.receivedMs, message.sentMs);
+      case 'drain':
+        return this.#finish(message.reconnectAfterMs);
+      case 'runProbe':
+        return this.#message({ type: 'probeResult', id: message.id, success: false, durationMs: 0, text: 'this agent runs no probes' });
+    }
+  }
+
+  #welcome(welcome: Welcome): void {
+    if (this.#state !== 'greeting') return;
+    const { backlog, events, clock } = this.#options;
+    this.#cancelWelcome();
+    this.#state = 'live';
+    events.exchanged({
+      sentMonoMs: this.#helloMonoMs,
+      receivedMs: welcome.receivedMs,
+      repliedMs: welcome.sentMs,
+      gotMonoMs: clock.monotonic(),
+    });
+    // The listener may end the session here, when the collector knows numbers that were never given out.
+    events.welcomed(welcome);
+    if (this.#isOver()) return;
+    for (const range of backlog.dropped) {
+      // The rest is declared by the drain, as it finds the holes.
+      if (range.toSeq <= welcome.resumeAfterSeq && range.samples > 0) this.#message({ type: 'skipped', ...range });
+    }
+    backlog.ackTo(welcome.resumeAfterSeq);
+    this.#owed.add(welcome.resumeAfterSeq + 1, backlog.lastSeq);
+    this.#applySettings(welcome.settings);
+    this.#beat();
+    this.#pump();
+  }
+
+  /** The collector goes: nothing more is sent, and what was sent has a moment to be acknowledged. */
+  #finish(reconnectAfterMs: Millis): void {
+    const { clock, events } = this.#options;
+    events.drained(reconnectAfterMs);
+    this.#pausedUntilMonoMs = Number.POSITIVE_INFINITY;
+    this.#cancelPump();
+    this.#cancelWelcome();
+    this.#cancelPump = clock.after(FINISH_WITHIN_MS, () => this.end());
+  }
+
+  #isOver(): boolean {
+    return this.#state === 'ended';
+  }
+
+  #applySettings(settings: AgentSettings): void {
+    this.#options.events.settings(settings);
+    this.#heartbeatMs = Math.max(100, settings.heartbeatMs);
+    this.#cancelBeat();
+    this.#cancelBeat = this.#options.clock.every(this.#heartbeatMs, () => this.#beat());
+  }
+
+  #ack(seq: number): void {
+    this.#options.backlog.ackTo(seq);
+    this.#owed.removeUpTo(seq);
+    while (this.#inFlight.length > 0 && this.#inFlight[0]!.throughSeq <= seq) this.#inFlight.shift();
+    this.#pump();
+  }
+
+  #nack(seq: number, code: number, retryAfterMs: Millis): void {
+    const { backlog, clock, log } = this.#options;
+    if (retryAfterMs === 0) {
+      log.warn({ seq, code }, 'collector refused a reading for good');
+      backlog.reject(seq);
+      this.#message({ type: 'skipped', fromSeq: seq, toSeq: seq, samples: backlog.droppedWithin(seq, seq) });
+      return;
+    }
+    if (!this.#isPaused) log.warn({ code, retryAfterMs }, 'collector cannot store now; readings are kept');
+    this.#pausedUntilMonoMs = clock.monotonic() + retryAfterMs;
+    this.#inFlight.length = 0;
+    this.#owed.add(seq, backlog.lastSeq);
+    this.#pumpLater(retryAfterMs);
+  }
+
+  #beat(): void {
+    const { clock, backlog, offsetMs } = this.#options;
+    const silentMs = clock.monotonic() - this.#heardMonoMs;
+    if (silentMs > SILENCE_MS + 2 * this.#heartbeatMs) return this.#giveUp('collector is silent');
+    const sentMs = Math.round(clock.now());
+    this.#sentBeats.set(sentMs, clock.monotonic());
+    for (const key of this.#sentBeats.keys()) {
+      if (this.#sentBeats.size <= EXCHANGES_OPEN) break;
+      this.#sentBeats.delete(key);
+    }
+    const { queuedBatches, queuedBytes, droppedSamples } = backlog.stats();
+    this.#message({ type: 'heartbeat', sentMs, offsetMs: offsetMs(), queuedBatches, queuedBytes, droppedSamples });
+  }
+
+  #reply(echoMs: Millis, receivedMs: Millis, repliedMs: Millis): void {
+    const sentMonoMs = this.#sentBeats.get(echoMs);
+    if (sentMonoMs === undefined) return;
+    this.#sentBeats.delete(echoMs);
+    this.#options.events.exchanged({ sentMonoMs, receivedMs, repliedMs, gotMonoMs: this.#options.clock.monotonic() });
+  }
+
+  #giveUp(reason: string): void {
+    this.#options.log.warn({ reason }, 'connection given up');
+    this.closed();
+    this.#options.socket.terminate();
+  }
+
+  #pumpLater(delayMs: Millis): void {
+    this.#cancelPump();
+    this.#cancelPump = this.#options.clock.after(delayMs, () => this.#pump());
+  }
+
+  /** Sends what is owed as far as the windows allow; comes back by itself while anything is owed. */
+  #pump(): void {
+    if (this.#isDraining || this.#state !== 'live' || this.#owed.isEmpty) return;
+    this.#isDraining = true;
+    void this.#drain()
+      .catch((error: unknown) => this.#options.log.error({ error: errorMessage(error) }, 'backlog cannot be sent'))
+      .finally(() => {
+        this.#isDraining = false;
+        if (this.#state === 'live' && !this.#owed.isEmpty) this.#pumpLater(DRAIN_RETRY_MS);
+      });
+  }
+
+  async #drain(): Promise<void> {
+    const { backlog, socket } = this.#options;
+    while (this.#state === 'live' && !this.#isPaused && socket.bufferedAmount <= DRAIN_BUFFER_BYTES && !this.#isWindowFull()) {
+      const owed = this.#owed.first;
+      if (owed === undefined) return;
+      const { from, to } = owed;
+      const answer = await backlog.read(from);
+      // An acknowledgement, a refusal or the end may have come while the disk was read.
+      if (this.#state !== 'live' || this.#isPaused || this.#owed.first?.from !== from) continue;
+      const throughSeq = Math.min(to, answer?.throughSeq ?? to);
+      const rows = (answer?.rows ?? []).filter((row) => row.seq >= from && row.seq <= throughSeq);
+      this.#owed.removeUpTo(throughSeq);
+      this.#sendPast(from, throughSeq, rows);
+    }
+  }
+
+  #isWindowFull(): boolean {
+    return this.#inFlight.reduce((sum, frame) => sum + frame.bytes, 0) > DRAIN_WINDOW_BYTES;
+  }
+
+  /** Rows of `fromSeq..toSeq` with the holes between them declared. */
+  #sendPast(fromSeq: number, toSeq: number, rows: readonly QueuedRow[]): void {
+    let next = fromSeq;
+    let run: QueuedRow[] = [];
+    const flush = (): void => {
+      if (run.length > 0) this.#sendRows(run, true);
+      run = [];
+    };
+    for (const row of rows) {
+      if (row.seq > next) {
+        flush();
+        this.#skip(next, row.seq - 1);
+      }
+      run.push(row);
+      next = row.seq + 1;
+    }
+    flush();
+    if (next <= toSeq) this.#skip(next, toSeq);
+  }
+
+  #skip(fromSeq: number, toSeq: number): void {
+    const samples = this.#options.backlog.droppedWithin(fromSeq, toSeq);
+    this.#message({ type: 'skipped', fromSeq, toSeq, samples });
+  }
+
+  #sendRows(rows: readonly QueuedRow[], isPast: boolean): void {
+    const { encoder } = this.#coder;
+    for (let at = 0; at < rows.length; ) {
+      const unfit: QueuedRow[] = [];
+      encoder.begin();
+      while (at < rows.length && !encoder.isFull) {
+        const row = rows[at++]!;
+        if (!(isPast ? this.#coder.addPast(row) : this.#coder.add(row))) unfit.push(row);
+      }
+      const frame = encoder.finish();
+      if (frame.byteLength > 0) this.#options.socket.send(frame);
+      if (isPast) this.#inFlight.push({ throughSeq: rows[at - 1]!.seq, bytes: frame.byteLength });
+      for (const row of unfit) this.#refuse(row);
+    }
+  }
+
+  /** A row with more columns or longer labels than the protocol carries: says so instead of stopping the sequence for ever. */
+  #refuse(row: QueuedRow): void {
+    this.#options.log.error(
+      { group: row.columns.name, series: row.columns.series.length },
+      'reading exceeds a limit of the protocol and is dropped',
+    );
+    this.#options.backlog.reject(row.seq);
+    this.#message({ type: 'skipped', fromSeq: row.seq, toSeq: row.seq, samples: row.values.length });
+  }
+
+  #message(message: Parameters<RowCoder['encoder']['message']>[0]): void {
+    this.#coder.encoder.begin();
+    this.#coder.encoder.message(message);
+    this.#options.socket.send(this.#coder.encoder.finish());
+  }
+}
