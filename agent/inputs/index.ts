@@ -1,5 +1,4 @@
 // Written by `npm run gen` from the files of this folder.
-
 import agentSelf from './agent-self.ts';
 import arp from './arp.ts';
 import conntrack from './conntrack.ts';
