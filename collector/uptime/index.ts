@@ -1,0 +1,1 @@
+export { type HostLedger, type HostWatch, type StoredHost, startHostWatch } from './host-watch.ts';
