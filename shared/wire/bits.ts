@@ -60,6 +60,7 @@ export class BitReader {
   #bytes: Uint8Array = new Uint8Array(0);
   #position = 0;
   #end = 0;
+  /** The next bits, from the top of an int32 down; the rest of it is zero. */
   #held = 0;
   #count = 0;
 
@@ -73,16 +74,12 @@ export class BitReader {
 
   /** `width` (0-24) bits. */
   take(width: number): number {
-    let count = this.#count;
-    let held = this.#held;
-    while (count < width) {
-      held = (held << 8) | (this.#position < this.#end ? this.#bytes[this.#position++]! : 0);
-      count += 8;
-    }
-    count -= width;
-    this.#count = count;
-    this.#held = held & ((1 << count) - 1);
-    return held >>> count;
+    if (width === 0) return 0;
+    if (this.#count < width) this.#fill();
+    const value = this.#held >>> (32 - width);
+    this.#held <<= width;
+    this.#count -= width;
+    return value;
   }
 
   takeLong(width: number): number {
@@ -91,17 +88,35 @@ export class BitReader {
     return this.take(width);
   }
 
-  /** How many ones come before the next zero, which is taken too; `most` ones end without one. */
+  /** How many ones come before the next zero, which is taken too; `most` (below 24) ones end without one. */
   takeOnes(most: number): number {
-    let ones = 0;
-    while (ones < most && this.take(1) === 1) ones++;
+    if (this.#count <= most) this.#fill();
+    const ones = Math.clz32(~this.#held);
+    if (ones >= most) {
+      this.take(most);
+      return most;
+    }
+    this.take(ones + 1);
     return ones;
   }
 
   /** What putGamma wrote; 0 if it is none. */
   takeGamma(): number {
-    let bits = 0;
-    while (this.take(1) === 0) if (++bits > 15) return 0;
-    return (1 << bits) | this.take(bits);
+    if (this.#count < 16) this.#fill();
+    const bits = Math.clz32(this.#held);
+    if (bits > 15) return 0;
+    this.take(bits);
+    return this.take(bits + 1);
+  }
+
+  /** Brings the bits held to 25 or more. */
+  #fill(): void {
+    let count = this.#count;
+    let held = this.#held;
+    let position = this.#position;
+    for (; count <= 24; count += 8, position++) if (position < this.#end) held |= this.#bytes[position]! << (24 - count);
+    this.#held = held;
+    this.#count = count;
+    this.#position = position;
   }
 }

@@ -12,6 +12,8 @@ const TWICE_DIVIDED = 25;
 export const MANTISSA_MAX = 2 ** 51;
 
 const POWERS = [1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12];
+/** Powers of two by exponent: a look-up where `**` would be a call. */
+export const TWO_TO = Array.from({ length: 64 }, (_, exponent) => 2 ** exponent);
 const FRACTIONS = [1, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-11, 1e-12];
 
 /** The nearest mantissa of any double; 0 where there is none within MANTISSA_MAX. Both sides compute it the same way from the same bits. */

@@ -147,6 +147,7 @@ export function appendMessage(out: ByteWriter, body: ByteWriter, limits: WireLim
 }
 
 function isSamePresence(a: Uint8Array | null, b: Uint8Array | null, count: number): boolean {
+  if (a === null && b === null) return true;
   for (let i = 0; i << 3 < count; i++) if (presenceByte(a, i, count) !== presenceByte(b, i, count)) return false;
   return true;
 }

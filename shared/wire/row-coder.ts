@@ -1,7 +1,18 @@
 import { BitReader, BitWriter } from './bits.ts';
 import { type ByteWriter, malformed } from './bytes.ts';
 import { type ColumnRange, type Columns, UNKNOWN_LENGTH } from './columns.ts';
-import { bitLength, findForm, formDigits, fromMantissa, isForm, MANTISSA_MAX, RAW_FORM, toMantissa, trailingZeros } from './decimal.ts';
+import {
+  bitLength,
+  findForm,
+  formDigits,
+  fromMantissa,
+  isForm,
+  MANTISSA_MAX,
+  RAW_FORM,
+  TWO_TO,
+  toMantissa,
+  trailingZeros,
+} from './decimal.ts';
 
 /** Ones that begin an escape; a Rice code has fewer. */
 const ESCAPE_ONES = 12;
@@ -27,7 +38,7 @@ export function worstRowBytes(count: number): number {
 
 /** k of the Rice code for an average bit length x 32. */
 function riceWidth(average: number): number {
-  return (average + 10) >> 5;
+  return (average + 28) >> 5;
 }
 
 function zigzag(value: number): number {
@@ -45,7 +56,7 @@ function learn(averages: Uint16Array, column: number, bits: number): void {
 
 /** What both sides do after a column: remember the step, and how well each way of prediction would have done. */
 function afterStep(columns: Columns, column: number, step: number): void {
-  const scale = 2 ** columns.shifts[column]!;
+  const scale = TWO_TO[columns.shifts[column]!]!;
   learn(columns.first, column, bitLength(zigzag(Math.floor(step / scale))));
   learn(columns.second, column, bitLength(zigzag(Math.floor((step - columns.deltas[column]!) / scale))));
   columns.deltas[column] = step;
@@ -169,17 +180,17 @@ export class RowEncoder {
     const columns = this.#columns;
     const bits = this.#bits;
     const motion = predictsMotion(columns, column);
-    const residual = (motion ? step - columns.deltas[column]! : step) / 2 ** columns.shifts[column]!;
+    const residual = (motion ? step - columns.deltas[column]! : step) / TWO_TO[columns.shifts[column]!]!;
     if (!Number.isInteger(residual) || Math.abs(residual) >= RESIDUAL_MAX) return false;
     const code = zigzag(residual);
     const average = averageOf(columns, column);
     if (average === UNKNOWN_LENGTH) this.#putLength(code);
     else {
       const width = riceWidth(average);
-      const quotient = Math.floor(code / 2 ** width);
+      const quotient = Math.floor(code / TWO_TO[width]!);
       if (quotient < ESCAPE_ONES) {
         bits.put((1 << (quotient + 1)) - 2, quotient + 1);
-        bits.putLong(code - quotient * 2 ** width, width);
+        bits.putLong(code - quotient * TWO_TO[width]!, width);
       } else {
         bits.put(0xfff, ESCAPE_ONES);
         bits.put(ESCAPE_LONG, 2);
@@ -214,7 +225,7 @@ export class RowEncoder {
     bits.put(ESCAPE_FORM, 2);
     bits.put(form, 5);
     bits.put(shift, 5);
-    this.#putLength(zigzag(step / 2 ** shift));
+    this.#putLength(zigzag(step / TWO_TO[shift]!));
     columns.forms[column] = form;
     columns.shifts[column] = shift;
     columns.first[column] = UNKNOWN_LENGTH;
@@ -301,7 +312,7 @@ export class RowDecoder {
     else {
       const quotient = bits.takeOnes(ESCAPE_ONES);
       const width = riceWidth(average);
-      code = quotient < ESCAPE_ONES ? quotient * 2 ** width + bits.takeLong(width) : ESCAPED;
+      code = quotient < ESCAPE_ONES ? quotient * TWO_TO[width]! + bits.takeLong(width) : ESCAPED;
     }
     if (code === ESCAPED) {
       const kind = bits.take(2);
@@ -318,7 +329,7 @@ export class RowDecoder {
 
   #applyCode(column: number, code: number, motion: boolean): void {
     const columns = this.#columns;
-    const residual = unzigzag(code) * 2 ** columns.shifts[column]!;
+    const residual = unzigzag(code) * TWO_TO[columns.shifts[column]!]!;
     const step = motion ? columns.deltas[column]! + residual : residual;
     if (step !== 0) this.#move(column, step);
     afterStep(columns, column, step);
@@ -363,7 +374,7 @@ export class RowDecoder {
         columns.deltas[column] = 0;
         const code = this.#takeLength();
         if (code === ESCAPED) throw malformed('an escape within an escape');
-        this.#move(column, unzigzag(code) * 2 ** shift);
+        this.#move(column, unzigzag(code) * TWO_TO[shift]!);
         return;
       }
       default:

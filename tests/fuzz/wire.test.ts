@@ -1,5 +1,6 @@
 import {
   type AgentMessage,
+  type AgentSink,
   decodeCollectorFrame,
   encodeCollectorFrame,
   WireDecoder,
