@@ -62,7 +62,7 @@ const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 
       const up = await sampleTimes(collector, `up{job="node",instance="${instance}"}[${to - from + 5}s]`, to);
       expect(up.some(([, value]) => value === 0)).toBe(true);
-      expect(await collector.query(`bellwether_agent_dropped_samples_total{instance="${instance}"} > 0`)).toEqual([]);
+      expect(await collector.query(`bellwether_agent_samples_dropped_total{instance="${instance}"} > 0`)).toEqual([]);
     } finally {
       await agent.stop();
       await collector.stop();
