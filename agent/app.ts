@@ -10,7 +10,7 @@ import { writeIdentity } from './identity.ts';
 import { createCollector, DEFAULT_INTERVAL_MS, type InputCollector } from './inputs/collect.ts';
 import { GoodbyeNote, readBootId } from './last-goodbye.ts';
 import { selfMetrics } from './self-metrics.ts';
-import type { AgentConfig, Identity } from './settings.ts';
+import { type AgentConfig, DEFAULT_URL, type Identity } from './settings.ts';
 import { Backlog } from './spool/backlog.ts';
 import type { SpoolFs } from './spool/spool.ts';
 import { Ticker } from './ticker.ts';
@@ -91,7 +91,7 @@ class Agent implements RunningAgent {
       this.#inputs = this.#createInputs();
       this.#stops.defer('inputs', () => this.#inputs.close());
       this.#uplink = new Uplink({
-        target: { url: config.url, credentials: `${identity.agentId}.${identity.key}` },
+        target: { url: config.url ?? identity.url ?? DEFAULT_URL, credentials: `${identity.agentId}.${identity.key}` },
         open,
         backlog: this.#backlog,
         clock,

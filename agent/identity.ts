@@ -13,7 +13,9 @@ export async function readIdentity(dataDir: string): Promise<Identity> {
   const found = await readJsonFile(identityPath(dataDir));
   if (typeof found === 'object' && found !== null && 'agentId' in found && 'key' in found && 'hostname' in found) {
     const { agentId, key, hostname } = found;
-    if (typeof agentId === 'string' && typeof key === 'string' && typeof hostname === 'string') return { agentId, key, hostname };
+    const url = 'url' in found && typeof found.url === 'string' ? found.url : undefined;
+    if (typeof agentId === 'string' && typeof key === 'string' && typeof hostname === 'string')
+      return { agentId, key, hostname, ...(url === undefined ? {} : { url }) };
   }
   const what = found === undefined ? 'is missing or not JSON' : 'lacks agentId, key or hostname';
   throw new AppError(

@@ -9,7 +9,7 @@ import { startAgent } from './app.ts';
 import { readIdentity } from './identity.ts';
 import { stopReason } from './last-goodbye.ts';
 import { createLog } from './log.ts';
-import type { AgentConfig } from './settings.ts';
+import { type AgentConfig, DEFAULT_URL } from './settings.ts';
 
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
@@ -29,7 +29,7 @@ async function run(): Promise<void> {
   try {
     const identity = await readIdentity(config.dataDir);
     const agent = await startAgent({ config, identity, version, clock: systemClock, log });
-    log.info({ version, url: config.url, dataDir: config.dataDir, agentId: identity.agentId }, 'started');
+    log.info({ version, url: config.url ?? identity.url ?? DEFAULT_URL, dataDir: config.dataDir, agentId: identity.agentId }, 'started');
     onSignals(log, (reason) => agent.stop(reason));
   } catch (error) {
     fail(errorMessage(error));

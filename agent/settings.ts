@@ -6,8 +6,8 @@ import type { HostPaths } from './inputs/input.ts';
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
 export interface AgentConfig {
-  /** Address of the collector, `http://...` or `https://...`, without a trailing slash. */
-  readonly url: string;
+  /** Address of the collector, `http://...` or `https://...`, without a trailing slash; undefined: the one in the identity. */
+  readonly url?: string;
   readonly dataDir: string;
   /** Default interval of inputs; undefined: what the collector asks for. */
   readonly intervalMs?: Millis;
@@ -25,4 +25,9 @@ export interface Identity {
   readonly key: string;
   /** The label `instance` of this host's series. */
   readonly hostname: string;
+  /** Where it was enrolled. */
+  readonly url?: string;
 }
+
+/** Of a collector on this machine that was not told otherwise. */
+export const DEFAULT_URL = 'http://127.0.0.1:8720';

@@ -83,6 +83,7 @@ export class Session {
   #isDraining = false;
   #cancelBeat: Cancel = () => {};
   #cancelPump: Cancel = () => {};
+  #cancelFinish: Cancel = () => {};
   readonly #cancelWelcome: Cancel;
 
   /** The socket has just opened: says hello. */
@@ -127,7 +128,9 @@ export class Session {
     if (rows.length === 0 || this.#state === 'ended') return;
     const isOpen = this.#state === 'live' && !this.#isPaused && this.#options.socket.bufferedAmount <= LIVE_BUFFER_BYTES;
     if (!isOpen) {
+      // Before the welcome nothing is owed yet: it will say from where on.
       if (this.#state === 'live') this.#owed.add(rows[0]!.seq, rows.at(-1)!.seq);
+      this.#pump();
       return;
     }
     this.#sendRows(rows, false);
@@ -154,6 +157,7 @@ export class Session {
     this.#state = 'ended';
     this.#cancelBeat();
     this.#cancelPump();
+    this.#cancelFinish();
     this.#cancelWelcome();
   }
 
@@ -214,9 +218,8 @@ export class Session {
     const { clock, events } = this.#options;
     events.drained(reconnectAfterMs);
     this.#pausedUntilMonoMs = Number.POSITIVE_INFINITY;
-    this.#cancelPump();
-    this.#cancelWelcome();
-    this.#cancelPump = clock.after(FINISH_WITHIN_MS, () => this.end());
+    this.#cancelFinish();
+    this.#cancelFinish = clock.after(FINISH_WITHIN_MS, () => this.end());
   }
 
   #isOver(): boolean {
@@ -249,7 +252,7 @@ export class Session {
     this.#pausedUntilMonoMs = clock.monotonic() + retryAfterMs;
     this.#inFlight.length = 0;
     this.#owed.add(seq, backlog.lastSeq);
-    this.#pumpLater(retryAfterMs);
+    this.#pump();
   }
 
   #beat(): void {
@@ -279,9 +282,11 @@ export class Session {
     this.#options.socket.terminate();
   }
 
-  #pumpLater(delayMs: Millis): void {
+  #pumpLater(): void {
+    const { clock } = this.#options;
+    const pauseMs = this.#pausedUntilMonoMs - clock.monotonic();
     this.#cancelPump();
-    this.#cancelPump = this.#options.clock.after(delayMs, () => this.#pump());
+    if (pauseMs !== Number.POSITIVE_INFINITY) this.#cancelPump = clock.after(Math.max(DRAIN_RETRY_MS, pauseMs), () => this.#pump());
   }
 
   /** Sends what is owed as far as the windows allow; comes back by itself while anything is owed. */
@@ -292,7 +297,7 @@ export class Session {
       .catch((error: unknown) => this.#options.log.error({ error: errorMessage(error) }, 'backlog cannot be sent'))
       .finally(() => {
         this.#isDraining = false;
-        if (this.#state === 'live' && !this.#owed.isEmpty) this.#pumpLater(DRAIN_RETRY_MS);
+        if (this.#state === 'live' && !this.#owed.isEmpty) this.#pumpLater();
       });
   }
 
