@@ -5,7 +5,6 @@ const METRICS = {
   process_cpu_seconds_total: counter('CPU time this agent has used.'),
   process_resident_memory_bytes: gauge('Memory this agent holds.'),
   process_start_time_seconds: gauge('When this agent started, seconds since the epoch.'),
-  nodejs_heap_used_bytes: gauge('JavaScript objects this agent holds.'),
 };
 const NAMES = Object.keys(METRICS) as (keyof typeof METRICS)[];
 const MICROSECONDS = 1e6;
@@ -24,8 +23,7 @@ export default defineInput({
         further = selfMetrics();
         frame.setColumns([...own, ...further]);
         const cpu = process.cpuUsage();
-        const memory = process.memoryUsage();
-        frame.values.set([(cpu.user + cpu.system) / MICROSECONDS, memory.rss, startSeconds, memory.heapUsed]);
+        frame.values.set([(cpu.user + cpu.system) / MICROSECONDS, process.memoryUsage.rss(), startSeconds]);
         for (const [i, { value }] of further.entries()) frame.values[own.length + i] = value;
       },
     };

@@ -66,7 +66,7 @@ export class NumberTable {
   update(timeMs: Millis): void {
     if (this.#readAtMs === timeMs) return;
     this.#readAtMs = undefined;
-    this.#scan(this.#buffer.bytes, this.#file.read());
+    this.#scan(this.#file.read());
     this.#readAtMs = timeMs;
   }
 
@@ -74,7 +74,7 @@ export class NumberTable {
   updateIfPresent(timeMs: Millis): void {
     if (this.#readAtMs === timeMs) return;
     this.#readAtMs = undefined;
-    this.#scan(this.#buffer.bytes, Math.max(0, this.#file.readIfPresent(timeMs)));
+    this.#scan(Math.max(0, this.#file.readIfPresent(timeMs)));
     this.#readAtMs = timeMs;
   }
 
@@ -98,7 +98,8 @@ export class NumberTable {
     return lines;
   }
 
-  #scan(bytes: Uint8Array, length: number): void {
+  #scan(length: number): void {
+    const { bytes } = this.#buffer;
     const hex = this.#hex;
     const names = this.#names;
     const maxTokens = this.#maxTokens;

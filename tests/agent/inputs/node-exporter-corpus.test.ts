@@ -1,0 +1,89 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { runOnce } from '../../../agent/cli/once.ts';
+import { closeTo, parseExposition, TempTree, unpackTtar } from './support.ts';
+
+const corpora = process.env.BELLWETHER_CORPORA;
+
+/** The options node_exporter had when the expected output was made. */
+const OPTIONS = {
+  arp: { options: { 'device-exclude': 'nope' } },
+  netclass: { options: { 'ignored-devices': '(dmz|int)', 'ignore-invalid-speed': true } },
+  stat: { options: { softirq: true } },
+  // Its mounts are asked with statfs, which answers for the machine at hand.
+  filesystem: { enabled: false },
+  // Off in that run.
+  selinux: { enabled: false },
+};
+
+/** Metrics we have that cannot be compared here, with the reason. */
+const NOT_COMPARED: readonly (readonly [RegExp, string])[] = [
+  [/^node_scrape_collector_/, 'durations differ and the lists of inputs do'],
+  [/^node_disk_(info|filesystem_info|device_mapper_info|ata_.*)$/, 'udev data is not in the corpus; own fixtures in diskstats.test.ts'],
+  [/^node_os_/, 'os-release is not in the corpus; own fixtures in os.test.ts'],
+  [/^node_network_(receive|transmit)_(?!queue_length)/, '/proc/net/dev is not in the corpus; compared live in tests/conformance'],
+  [/^node_(time_seconds|time_zone_offset_seconds)$/, 'depends on the moment'],
+  [/^node_softnet_backlog_len$/, 'this kernel has no such field; node_exporter says 0, we say nothing'],
+];
+
+/** Metrics of node_exporter we do not have, with the reason. */
+const NOT_BUILT: readonly (readonly [RegExp, string])[] = [
+  [/^node_(btrfs|xfs|zfs|bcache|bcachefs|nfs|nfsd|mountstats|drbd)_/, 'filesystems with statistics of their own'],
+  [/^node_(md|dmmultipath|fibrechannel|infiniband|nvme|tape|rapl|hwmon|thermal|cooling|power|watchdog|edac|dmi|pcidevice)_/, 'hardware'],
+  [/^node_(ipvs|xfrm|bonding|qdisc|wifi|network_route|tcp_connection|lnstat|sysctl|netdev)_?/, 'network features that few hosts use'],
+  [
+    /^node_(buddyinfo|zoneinfo|slabinfo|memory_numa|ksmd|cgroups|interrupts|softirqs_functions|processes|swap|swaps)_?/,
+    'off by default in node_exporter',
+  ],
+  [/^node_schedstat_/, 'run-queue time of each CPU; the pressure input says the same for the host'],
+  [/^node_cpu_(core_throttles|package_throttles)_total$/, 'hardware'],
+  [
+    /^node_cpu_(info|flag_info|bug_info|isolated|scaling.*|frequency.*|vulnerabilities_info|online)$/,
+    'facts, not measurements; frequencies are hardware',
+  ],
+  [
+    /^node_(textfile|wifi|exporter|logind|ntp|supervisord|systemd|perf|runit|timex|kernel)_/,
+    'another part of the agent, or impossible in Node (timex)',
+  ],
+  [/^node_arp_states|^node_disk_device_mapper_backing|^node_selinux/, 'netlink, or newer than our choice'],
+  [/^(go|process|promhttp|testmetric1|testmetric2)_/, 'about node_exporter itself'],
+];
+
+(corpora ? test : test.skip)('the inputs print what node_exporter prints for its own fixtures', async () => {
+  const folder = join(corpora!, 'node_exporter');
+  const tree = new TempTree();
+  try {
+    unpackTtar(gunzipSync(readFileSync(join(folder, 'fixtures/sys.ttar.gz'))).toString('utf8'), tree.root);
+    const paths = { procfs: join(folder, 'fixtures/proc'), sysfs: join(tree.root, 'sys'), rootfs: tree.root };
+    const ours = parseExposition(await runOnce({ paths, inputs: OPTIONS }));
+    const theirs = parseExposition(readFileSync(join(folder, 'e2e-output.txt'), 'utf8'));
+    const names = new Set([...ours.samples.values()].map(({ name }) => name).filter((name) => !matches(name, NOT_COMPARED)));
+    expect(names.size).toBeGreaterThan(150);
+
+    const differences: string[] = [];
+    for (const [key, { name, value }] of theirs.samples) {
+      if (!names.has(name)) continue;
+      const own = ours.samples.get(key);
+      if (own === undefined) differences.push(`missing ${key}`);
+      else if (!closeTo(own.value, value)) differences.push(`${key}: ours ${own.value}, theirs ${value}`);
+    }
+    for (const [key, { name }] of ours.samples) if (names.has(name) && !theirs.samples.has(key)) differences.push(`only ours ${key}`);
+    for (const name of names) {
+      if (ours.types.get(name) !== theirs.types.get(name))
+        differences.push(`type of ${name}: ${ours.types.get(name)}, ${theirs.types.get(name)}`);
+    }
+    expect(differences).toEqual([]);
+
+    const missing = [...theirs.types.keys()].filter(
+      (name) => !names.has(name) && !matches(name, NOT_COMPARED) && !matches(name, NOT_BUILT),
+    );
+    expect(missing).toEqual([]);
+  } finally {
+    tree.cleanUp();
+  }
+});
+
+function matches(name: string, list: readonly (readonly [RegExp, string])[]): boolean {
+  return list.some(([pattern]) => pattern.test(name));
+}
