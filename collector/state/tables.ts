@@ -44,15 +44,16 @@ export interface InventoryTables {
     id: string;
     name: string;
     os: string;
-    arch: string;
     agentVersion: string;
     bootId: string | null;
     /** When the host was enrolled. */
     firstSeenMs: number;
     lastSeenMs: number | null;
-    /** `connected`, `lost`, `down`, `unknown`, ...: the word of whoever watches connections. */
-    state: string;
-    stateSinceMs: number;
+    connected: number;
+    /** Why it is not connected, in words; '' while it is. */
+    absence: string;
+    /** Since when it is or is not connected. */
+    sinceMs: number | null;
   };
   events: { id: Generated<number>; timeMs: number; host: string | null; kind: string; text: string };
   gaps: { id: Generated<number>; host: string; fromMs: number; toMs: number | null; reason: string; backfilled: number };

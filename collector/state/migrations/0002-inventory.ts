@@ -6,13 +6,13 @@ export async function createInventory(db: Kysely<unknown>): Promise<void> {
     .addColumn('id', 'text', (column) => column.primaryKey())
     .addColumn('name', 'text', (column) => column.notNull())
     .addColumn('os', 'text', (column) => column.notNull())
-    .addColumn('arch', 'text', (column) => column.notNull())
     .addColumn('agentVersion', 'text', (column) => column.notNull())
     .addColumn('bootId', 'text')
     .addColumn('firstSeenMs', 'bigint', (column) => column.notNull())
     .addColumn('lastSeenMs', 'bigint')
-    .addColumn('state', 'text', (column) => column.notNull())
-    .addColumn('stateSinceMs', 'bigint', (column) => column.notNull())
+    .addColumn('connected', 'integer', (column) => column.notNull())
+    .addColumn('absence', 'text', (column) => column.notNull())
+    .addColumn('sinceMs', 'bigint')
     .execute();
   await db.schema
     .createTable('events')
