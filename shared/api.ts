@@ -167,7 +167,8 @@ export type LiveRequest =
 
 export type LiveMessage =
   | { type: 'status'; status: StatusStrip }
-  | { type: 'hosts'; page: HostPage }
+  /** `query` is the request this answers: a page sent before the collector read a newer request is told apart by it. */
+  | { type: 'hosts'; query?: HostQuery; page: HostPage }
   | { type: 'alerts'; alerts: AlertView[] }
   | { type: 'points'; timeMs: Millis; panels: { id: string; series: { labels: Record<string, string>; value: number }[] }[] }
   | { type: 'error'; message: string };
