@@ -12,6 +12,10 @@ export interface ColumnRange {
 /** Average bit lengths start unknown; the first difference sets them. */
 export const UNKNOWN_LENGTH = 0xffff;
 
+/** Which of a double's two words in memory holds its sign and exponent. */
+export const HIGH_WORD = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1 ? 1 : 0;
+export const LOW_WORD = 1 - HIGH_WORD;
+
 /**
  * What both sides remember of every column of one connection, in one allocation (23 bytes a column): thousands of connections must not cost
  * thousands of small arrays.

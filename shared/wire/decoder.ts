@@ -10,7 +10,7 @@ import { readSchemaHead, readSeries } from './schema-codec.ts';
 export interface AgentSink {
   /**
    * One row. `values` and `presence` (null = all present) belong to the decoder and are valid during the call only; `values` of absent columns
-   * mean nothing. Nothing is allocated for a row.
+   * mean nothing. Nothing is allocated for a row but a changed presence.
    */
   samples(seq: number, group: number, generation: number, timeMs: number, presence: Uint8Array | null, values: Float64Array): void;
   message(message: Exclude<AgentMessage, Samples>): void;

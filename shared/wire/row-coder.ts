@@ -1,6 +1,6 @@
 import { BitReader, BitWriter } from './bits.ts';
 import { type ByteWriter, malformed } from './bytes.ts';
-import { type ColumnRange, type Columns, UNKNOWN_LENGTH } from './columns.ts';
+import { type ColumnRange, type Columns, HIGH_WORD, LOW_WORD, UNKNOWN_LENGTH } from './columns.ts';
 import {
   bitLength,
   findForm,
@@ -90,7 +90,7 @@ export class RowEncoder {
     this.#columns = columns;
   }
 
-  /** `newPresence` is written first if it is given (null in it: all present); `presence` says which columns follow. */
+  /** Writes the bits of a row behind what is in `out`. `presence` (null = all) is written first if it changed, and says which columns follow. */
   encode(out: ByteWriter, range: ColumnRange, values: Float64Array, presence: Uint8Array | null, presenceChanged: boolean): void {
     const count = range.count;
     if (this.#row.length < count) {
@@ -236,8 +236,8 @@ export class RowEncoder {
   /** Leading zero bytes, further bytes less one, then those bytes. */
   #putXor(column: number, i: number): void {
     const { words, deltas } = this.#columns;
-    const low = words[column * 2]! ^ this.#rowWords[i * 2]!;
-    const high = words[column * 2 + 1]! ^ this.#rowWords[i * 2 + 1]!;
+    const low = words[column * 2 + LOW_WORD]! ^ this.#rowWords[i * 2 + LOW_WORD]!;
+    const high = words[column * 2 + HIGH_WORD]! ^ this.#rowWords[i * 2 + HIGH_WORD]!;
     const leading = high !== 0 ? Math.clz32(high) >> 3 : 4 + (Math.clz32(low) >> 3);
     const trailing = low !== 0 ? trailingZeros(low) >> 3 : 4 + (trailingZeros(high) >> 3);
     const bytes = 8 - leading - trailing;
@@ -390,8 +390,8 @@ export class RowDecoder {
     if (trailing < 0) throw malformed('an XOR of more than eight bytes');
     for (let at = 7 - leading; at >= trailing; at--) {
       const byte = this.#bits.take(8);
-      if (at >= 4) words[column * 2 + 1]! ^= byte << ((at - 4) * 8);
-      else words[column * 2]! ^= byte << (at * 8);
+      if (at >= 4) words[column * 2 + HIGH_WORD]! ^= byte << ((at - 4) * 8);
+      else words[column * 2 + LOW_WORD]! ^= byte << (at * 8);
     }
     deltas[column] = 0;
   }

@@ -7,7 +7,7 @@ const TYPES: readonly MetricType[] = ['untyped', 'counter', 'gauge', 'histogram'
 
 /**
  * Writes a schema message. Texts are written once: a reference is 0 and a text, or 1 + the place of an earlier text of this message. Throws
- * WireError for what is above a limit.
+ * WireError for what is above a limit, TypeError for labels that are no label set.
  */
 export function writeSchema(out: ByteWriter, schema: Omit<Schema, 'type'>, limits: WireLimits): void {
   const places = new Map<string, number>();
@@ -34,10 +34,17 @@ export function writeSchema(out: ByteWriter, schema: Omit<Schema, 'type'>, limit
     reference(help, limits.helpBytes, 'the help of a metric');
     out.uint(pairs);
     for (let i = 0; i < labels.length; i += 2) {
-      reference(labels[i]!, limits.labelNameBytes, 'a label name');
+      const name = labels[i]!;
+      if (!isNextLabel(i === 0 ? '' : labels[i - 2]!, name, labels[i + 1]!)) throw new TypeError(`not a label set: ${labels.join(' ')}`);
+      reference(name, limits.labelNameBytes, 'a label name');
       reference(labels[i + 1]!, limits.labelValueBytes, 'a label value');
     }
   }
+}
+
+/** Whether a label may follow the one called `before` ('' for none): names rise, and neither name nor value is empty. */
+function isNextLabel(before: string, name: string, value: string): boolean {
+  return before < name && value !== '';
 }
 
 /** Group, generation and number of series come first, so that the caller can check them against its limits before the series are read. */
@@ -83,8 +90,7 @@ export function readSeries(input: ByteReader, count: number, limits: WireLimits)
     for (let pair = 0; pair < pairs; pair++) {
       const name = reference(limits.labelNameBytes, 'a label name');
       const value = reference(limits.labelValueBytes, 'a label value');
-      if (value === '' || name === '') throw malformed('a label is empty');
-      if (pair > 0 && !(labels[labels.length - 2]! < name)) throw malformed('the labels of a series are not in order');
+      if (!isNextLabel(pair === 0 ? '' : labels[labels.length - 2]!, name, value)) throw malformed('labels that are empty or not in order');
       labels.push(name, value);
     }
     series.push({ labels, type, help });

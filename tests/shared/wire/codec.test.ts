@@ -152,6 +152,26 @@ test('every bit pattern arrives, also in a column of decimals', () => {
   );
 });
 
+test('both sides stay in step over a long connection', () => {
+  fc.assert(
+    fc.property(fc.infiniteStream(fc.integer({ min: 0, max: 9 })), (dice) => {
+      const next = () => dice.next().value as number;
+      const row = new Float64Array(6);
+      const rows = Array.from({ length: 1_500 }, () => {
+        row[0]! += next() * 1_000_003;
+        row[1] = (Math.round(row[1]! * 100) + (next() > 7 ? next() : 0)) / 100;
+        if (next() === 0) row[2] = next() === 0 ? Number.NaN : (next() * next()) / 7;
+        row[3]! += 1;
+        row[4]! -= 4_096 * (next() - 4);
+        if (next() === 0) row[5]! += next() * 0.001;
+        return row.slice();
+      });
+      expect(bitsOf(overTheWire(rows))).toEqual(bitsOf(rows));
+    }),
+    { numRuns: 5 },
+  );
+});
+
 test('staleness is a value like any other and does not outlive its row', () => {
   const rows = [Float64Array.of(1.5, 7), Float64Array.of(1.75, 8), Float64Array.of(1.75, 9)];
   setStale(rows[1]!, 0);
@@ -226,6 +246,11 @@ test.each([
   ['too few values', (encoder: WireEncoder) => encoder.samples(1, 0, 1, samples(1, 0, 1, 0, Float64Array.of(1)))],
   ['a short presence', (encoder: WireEncoder) => encoder.samples(1, 0, 1, samples(1, 0, 1, 0, Float64Array.of(1, 2), new Uint8Array(0)))],
   ['a time with a fraction', (encoder: WireEncoder) => encoder.samples(1, 0, 1, samples(1, 0, 1, 0.5, Float64Array.of(1, 2)))],
+  [
+    'labels out of order',
+    (encoder: WireEncoder) => encoder.schema(0, 2, 'test', [{ labels: ['b', '1', 'a', '1'], type: 'gauge', help: '' }]),
+  ],
+  ['an empty label', (encoder: WireEncoder) => encoder.schema(0, 2, 'test', [{ labels: ['a', ''], type: 'gauge', help: '' }])],
   ['a negative sequence number', (encoder: WireEncoder) => encoder.samples(-1, 0, 1, samples(-1, 0, 1, 0, Float64Array.of(1, 2)))],
 ])('the encoder refuses %s and goes on', (_name, act) => {
   const encoder = new WireEncoder();

@@ -110,6 +110,18 @@ test('messages of the wrong side are not understood', () => {
 });
 
 test.each([
+  ['unknown flags of samples', [1, 0x90], /unknown flags/],
+  ['an unknown metric type', [7, 2, 0, 1, 0, 1, 9, 0], /unknown type/],
+  ['labels out of order', [19, 2, 0, 1, 0, 1, 0, 0, 0, 2, 0, 1, 0x62, 0, 1, 0x31, 0, 1, 0x61, 3], /not in order/],
+  ['an empty label value', [13, 2, 0, 1, 0, 1, 0, 0, 0, 1, 0, 1, 0x62, 1], /empty/],
+  ['a reference to no text', [7, 2, 0, 1, 0, 1, 0, 5], /was not sent/],
+  ['an unknown reason', [2, 7, 9], /none of ours/],
+])('%s of an agent is malformed', (_name, bytes, text) => {
+  expect(() => new WireDecoder().decodeAll(Uint8Array.from(bytes))).toThrow(WireError);
+  expect(() => new WireDecoder().decodeAll(Uint8Array.from(bytes))).toThrow(text);
+});
+
+test.each([
   ['an empty message', [0], /without bytes/],
   ['a message longer than the frame', [5, 66, 1], /longer than its frame/],
   ['an integer without end', [3, 66, 0x80, 0x80], /ends inside a field/],
