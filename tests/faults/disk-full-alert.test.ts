@@ -88,13 +88,15 @@ rules:
   files: ['${rules}/*.yml']
   pack: false
 alerting:
+  smtp:
+    host: 127.0.0.1
+    port: ${sink.port}
+    from: bellwether@example.org
+    encryption: none
   receivers:
     - name: operations
       email_configs:
         - to: oncall@example.org
-          from: bellwether@example.org
-          smarthost: 127.0.0.1:${sink.port}
-          require_tls: false
   route:
     receiver: operations
     group_wait: 0s

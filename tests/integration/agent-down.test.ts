@@ -37,8 +37,6 @@ test('an agent killed with -9 pages through the webhook with default settings, a
     - name: operations
       webhook_configs:
         - url: ${sink.url}
-  route:
-    receiver: operations
 `,
   });
   const agent = await startTestAgent(collector);
