@@ -30,8 +30,13 @@ export class Frame {
     return this.#generation;
   }
 
-  /** Replaces all columns; the same ones again change nothing. A series that occurs twice is a mistake of the input and makes it fail. */
+  /**
+   * Replaces all columns; the same ones again change nothing. No columns at all keep the old ones, so that each gets its staleness marker (a row
+   * without columns could not carry it; those that a new row merely lacks get it from the store). A series that occurs twice is a mistake of the
+   * input and makes it fail.
+   */
   setColumns(columns: readonly Column[]): void {
+    if (columns.length === 0) return;
     const series = columns.map(({ name, labels, type, help }) => ({
       labels: labelsFrom({ ...this.#baseLabels, ...labels, [METRIC_NAME]: name }),
       type,
