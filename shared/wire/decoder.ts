@@ -3,7 +3,7 @@ import { controlType, readControl, SAMPLES_BIT, SCHEMA_NUMBER } from './control.
 import { SAMPLES_FLAGS, SAMPLES_GROUP, SAMPLES_PRESENCE, SAMPLES_SEQ, SAMPLES_TIME } from './encoder.ts';
 import { References } from './groups.ts';
 import { type AgentMessage, type Samples, type Schema, WIRE_LIMITS, type WireLimits } from './messages.ts';
-import { RowDecoder } from './row-coder.ts';
+import { RowDecoder } from './row-decoder.ts';
 import { readSchemaHead, readSeries } from './schema-codec.ts';
 
 /** What a decoder calls for each message of a frame, in order. */

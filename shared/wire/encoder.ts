@@ -3,7 +3,7 @@ import { ByteWriter, tooLarge } from './bytes.ts';
 import { SAMPLES_BIT, writeControl } from './control.ts';
 import { References, type WireGroup } from './groups.ts';
 import { type AgentMessage, WIRE_LIMITS, type WireLimits } from './messages.ts';
-import { RowEncoder, worstRowBytes } from './row-coder.ts';
+import { RowEncoder, worstRowBytes } from './row-encoder.ts';
 import { writeSchema } from './schema-codec.ts';
 
 /** Flags of a samples message: what is not as expected and so is written. */
