@@ -1,0 +1,54 @@
+import type { Log } from '@bellwether/shared';
+import { errorMessage } from '@bellwether/shared';
+import type { Kysely } from 'kysely';
+import type { State, Tables } from '../state/index.ts';
+
+type Write = (db: Kysely<Tables>) => Promise<unknown>;
+
+/** Unwritten changes beyond this many are refused (and counted): memory stays right, only a restart would miss them. */
+const CAPACITY = 10_000;
+
+/** Writes changes of the state in order, many in one transaction, without anybody waiting. */
+export class WriteBehind {
+  readonly #state: State;
+  readonly #log: Log;
+  readonly #queue: Write[] = [];
+  #running: Promise<void> | undefined;
+  /** Writes that were refused or failed. */
+  lost = 0;
+
+  constructor(state: State, log: Log) {
+    this.#state = state;
+    this.#log = log;
+  }
+
+  add(write: Write): void {
+    if (this.#queue.length >= CAPACITY) {
+      this.lost++;
+      return;
+    }
+    this.#queue.push(write);
+    this.#running ??= this.#run();
+  }
+
+  /** Resolves when everything added so far is written or lost. */
+  async flush(): Promise<void> {
+    while (this.#running !== undefined) await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    await Promise.resolve(); // what is added in the same turn shares the transaction
+    while (this.#queue.length > 0) {
+      const writes = this.#queue.splice(0);
+      try {
+        await this.#state.db.transaction().execute(async (transaction) => {
+          for (const write of writes) await write(transaction);
+        });
+      } catch (error) {
+        this.lost += writes.length;
+        this.#log.error({ writes: writes.length, error: errorMessage(error) }, 'alert state not written');
+      }
+    }
+    this.#running = undefined;
+  }
+}
