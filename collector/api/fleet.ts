@@ -141,7 +141,7 @@ export function queryHosts(rows: readonly HostRow[], query: HostQuery): HostPage
   const terms = query.filter.toLowerCase().split(/\s+/).filter(Boolean);
   const matching = rows.filter((row) => terms.every((term) => holds(row, term)));
   const sign = query.descending ? -1 : 1;
-  matching.sort((a, b) => sign * compareBy(a, b, query.sort) || STATE_RANK[a.state] - STATE_RANK[b.state] || (a.name < b.name ? -1 : 1));
+  matching.sort((a, b) => compareBy(a, b, query.sort, sign) || STATE_RANK[a.state] - STATE_RANK[b.state] || (a.name < b.name ? -1 : 1));
   return { total: rows.length, matching: matching.length, rows: matching.slice(query.offset, query.offset + query.limit) };
 }
 
@@ -152,11 +152,12 @@ function holds(row: HostRow, term: string): boolean {
   return (row.state === wanted) !== (state[1] === '!');
 }
 
-/** Ascending by the column; "worst first" (critical before ok) is ascending for states. Missing values sort last either way up. */
-function compareBy(a: HostRow, b: HostRow, sort: HostSort): number {
-  if (sort === 'state') return STATE_RANK[a.state] - STATE_RANK[b.state];
-  if (sort === 'name') return a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
-  const left = a[sort] ?? Number.NEGATIVE_INFINITY;
-  const right = b[sort] ?? Number.NEGATIVE_INFINITY;
-  return left === right ? 0 : left - right;
+/** By the column, `sign` -1 for descending; "worst first" (critical before ok) is ascending for states. Missing values come last either way. */
+function compareBy(a: HostRow, b: HostRow, sort: HostSort, sign: 1 | -1): number {
+  if (sort === 'state') return sign * (STATE_RANK[a.state] - STATE_RANK[b.state]);
+  if (sort === 'name') return sign * (a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
+  const left = a[sort];
+  const right = b[sort];
+  if (left === null || right === null) return Number(left === null) - Number(right === null);
+  return sign * (left - right);
 }
