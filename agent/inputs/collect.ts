@@ -12,7 +12,7 @@ import { ScrapeGroup } from './scrape-group.ts';
 export const DEFAULT_INTERVAL_MS: Millis = 10_000;
 /** The 5-minute lookback of a query must always see every series, also when one reading is lost. */
 export const MAX_INTERVAL_MS: Millis = 120_000;
-const DEADLINE_MS: Millis = 500;
+const DEADLINE_MS: Millis = 200;
 /** A host without the thing an input reads (no conntrack, no PSI) is asked again this often. */
 const NOTHING_THERE_RETRY_MS: Millis = 60_000;
 
@@ -31,7 +31,7 @@ export interface CollectorOptions {
   readonly inputs?: Readonly<Record<string, InputSettings>>;
   /** Interval of inputs without one of their own; default 10 s. */
   readonly intervalMs?: Millis;
-  /** Longest wait for one input's reading; default 500 ms. */
+  /** Longest wait for one input's reading; default 200 ms. */
   readonly deadlineMs?: Millis;
   readonly clock: Clock;
   readonly log: Log;
@@ -63,6 +63,13 @@ interface Running {
   late: boolean;
   retryAtMs: Millis;
   failing: boolean;
+}
+
+interface Waiting {
+  readonly one: Running;
+  readonly pending: Promise<void>;
+  readonly startedMs: number;
+  answered: boolean;
 }
 
 export function createCollector(options: CollectorOptions): InputCollector {
@@ -126,13 +133,16 @@ class Inputs implements InputCollector {
   async collect(timeMs: Millis, due?: readonly string[]): Promise<Collection> {
     const readings: Reading[] = [];
     const wanted = due === undefined ? undefined : new Set(due);
-    const waiting: Promise<void>[] = [];
+    const waiting: Waiting[] = [];
+    let startedMs = this.#clock.monotonic();
     for (const one of this.#running) {
       if (wanted !== undefined && !wanted.has(one.definition.name)) continue;
-      const pending = this.#readOne(one, timeMs, readings);
-      if (pending !== undefined) waiting.push(pending);
+      if (one.late || timeMs < one.retryAtMs) continue;
+      const pending = this.#readOne(one, timeMs, startedMs, readings);
+      if (pending !== undefined) waiting.push({ one, pending, startedMs, answered: false });
+      startedMs = this.#clock.monotonic();
     }
-    if (waiting.length > 0) await Promise.all(waiting);
+    if (waiting.length > 0) await this.#await(waiting, timeMs, readings);
     const scrape = this.#scrape.read(timeMs);
     if (scrape !== undefined) readings.push(scrape);
     return { timeMs, readings };
@@ -164,41 +174,52 @@ class Inputs implements InputCollector {
   }
 
   /** Reads one input into `readings`; a promise only when it has to be waited for. */
-  #readOne(one: Running, timeMs: Millis, readings: Reading[]): Promise<void> | undefined {
-    if (one.late || timeMs < one.retryAtMs) return undefined;
-    const startedMs = this.#clock.monotonic();
+  #readOne(one: Running, timeMs: Millis, startedMs: number, readings: Reading[]): Promise<void> | undefined {
     one.frame.clear();
-    let answer: void | Promise<void>;
     try {
-      answer = one.input.read(timeMs);
+      const answer = one.input.read(timeMs);
+      if (answer !== undefined) return answer;
     } catch (error) {
       this.#fail(one, timeMs, startedMs, error, readings);
       return undefined;
     }
-    if (answer === undefined) {
-      this.#succeed(one, startedMs, readings);
-      return undefined;
-    }
-    return this.#await(one, answer, timeMs, startedMs, readings);
+    this.#succeed(one, startedMs, readings);
+    return undefined;
   }
 
-  #await(one: Running, answer: Promise<void>, timeMs: Millis, startedMs: number, readings: Reading[]): Promise<void> {
+  /** Until all have answered, or the deadline. One timer for all of them: making one costs more than most readings. */
+  #await(waiting: readonly Waiting[], timeMs: Millis, readings: Reading[]): Promise<void> {
     return new Promise((resolve) => {
-      const cancel = this.#clock.after(this.#deadlineMs, () => {
-        one.late = true;
-        this.#fail(one, timeMs, startedMs, new Error(`no answer within ${this.#deadlineMs} ms`), readings);
-        resolve();
-      });
-      const settle = (report: () => void) => {
+      let open = waiting.length;
+      const report = (wait: Waiting, tell: () => void) => {
+        wait.answered = true;
+        tell();
+        if (--open > 0) return;
         cancel();
-        if (one.late) one.late = false;
-        else report();
         resolve();
       };
-      answer.then(
-        () => settle(() => this.#succeed(one, startedMs, readings)),
-        (error: unknown) => settle(() => this.#fail(one, timeMs, startedMs, error, readings)),
-      );
+      const fail = (wait: Waiting, error: unknown) => report(wait, () => this.#fail(wait.one, timeMs, wait.startedMs, error, readings));
+      const cancel = this.#clock.after(this.#deadlineMs, () => {
+        for (const wait of waiting) {
+          if (wait.answered) continue;
+          if (wait.one.input.settle !== undefined) wait.one.input.settle();
+          else {
+            wait.one.late = true;
+            fail(wait, new Error(`no answer within ${this.#deadlineMs} ms`));
+          }
+        }
+      });
+      for (const wait of waiting) {
+        const { one, pending, startedMs } = wait;
+        const onceInTime = (tell: () => void) => {
+          if (wait.answered) one.late = false;
+          else tell();
+        };
+        pending.then(
+          () => onceInTime(() => report(wait, () => this.#succeed(one, startedMs, readings))),
+          (error: unknown) => onceInTime(() => fail(wait, error)),
+        );
+      }
     });
   }
 

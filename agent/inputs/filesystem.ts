@@ -1,6 +1,6 @@
 import { type StatsFs, statfs } from 'node:fs';
 import { join } from 'node:path';
-import { type Cancel, type Clock, errorCode, type Millis } from '@bellwether/shared';
+import { type Clock, errorCode, type Millis } from '@bellwether/shared';
 import type { Column, Frame } from './frame.ts';
 import { defineInput, gauge, type HostPaths, type Input, type InputOptions } from './input.ts';
 import { KeptFile, ReadBuffer } from './kept-file.ts';
@@ -21,9 +21,6 @@ const WIDTH = NAMES.length;
 const READONLY = NAMES.indexOf('node_filesystem_readonly');
 const ERROR = NAMES.indexOf('node_filesystem_device_error');
 const HUNG = NAMES.indexOf('node_filesystem_mount_hung');
-/** A tick waits this long for answers; a slower mount shows its last answer and the fresh one comes with a later tick. */
-const PATIENCE_MS: Millis = 100;
-
 /** Asks a mounted filesystem; its answer may never come. */
 export type Statfs = (path: string, done: (error: NodeJS.ErrnoException | null, stats: StatsFs) => void) => void;
 
@@ -69,8 +66,8 @@ export class Filesystems implements Input {
   readonly #files: readonly KeptFile[];
   #mountinfo = new Uint8Array(0);
   #mounts: MountState[] = [];
-  /** Called with every answer, while a reading waits. */
-  #answered: (() => void) | undefined;
+  /** Ends the reading under way. */
+  #finish: (() => void) | undefined;
 
   constructor(frame: Frame, paths: HostPaths, options: InputOptions, clock: Clock, ask: Statfs) {
     this.#frame = frame;
@@ -87,7 +84,19 @@ export class Filesystems implements Input {
   read(timeMs: Millis): Promise<void> {
     this.#findMounts(timeMs);
     for (const state of this.#mounts) if (state.askedMs === undefined) this.#ask(state);
-    return this.#wait().then(() => this.#fill());
+    return new Promise((resolve) => {
+      this.#finish = () => {
+        this.#finish = undefined;
+        this.#fill();
+        resolve();
+      };
+      if (!this.#isExpected()) this.#finish();
+    });
+  }
+
+  /** A mount that is slower shows its last answer; the fresh one comes with a later reading. */
+  settle(): void {
+    this.#finish?.();
   }
 
   close(): void {
@@ -119,31 +128,23 @@ export class Filesystems implements Input {
   }
 
   #ask(state: MountState): void {
-    state.askedMs = this.#clock.monotonic();
-    this.#statfs(state.path, (error, stats) => {
+    const answer = (error: unknown, stats?: StatsFs) => {
       state.askedMs = undefined;
-      state.failed = error !== null && errorCode(error) !== 'EAGAIN';
-      state.answer = error === null ? stats : undefined;
-      this.#answered?.();
-    });
+      state.failed = stats === undefined && errorCode(error) !== 'EAGAIN';
+      state.answer = stats;
+      if (!this.#isExpected()) this.#finish?.();
+    };
+    state.askedMs = this.#clock.monotonic();
+    try {
+      this.#statfs(state.path, (error, stats) => answer(error, error === null ? stats : undefined));
+    } catch (error) {
+      // A path that no system call takes, from a garbled mountinfo.
+      answer(error);
+    }
   }
 
-  /** Until all have answered that may still answer in time, or patience ends. */
-  #wait(): Promise<void> {
-    const expected = () => this.#mounts.some((state) => state.askedMs !== undefined && !this.#isHung(state));
-    if (!expected()) return Promise.resolve();
-    return new Promise((resolve) => {
-      let cancel: Cancel = () => {};
-      const finish = () => {
-        cancel();
-        this.#answered = undefined;
-        resolve();
-      };
-      cancel = this.#clock.after(PATIENCE_MS, finish);
-      this.#answered = () => {
-        if (!expected()) finish();
-      };
-    });
+  #isExpected(): boolean {
+    return this.#mounts.some((state) => state.askedMs !== undefined && !this.#isHung(state));
   }
 
   #isHung(state: MountState): boolean {

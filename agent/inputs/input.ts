@@ -53,9 +53,12 @@ export interface SelfMetric extends MetricInfo {
 export interface Input {
   /**
    * Fills `frame.values`, which hold NaN (absent) when it is called, and calls `frame.setColumns` first when the columns changed. `timeMs` is the
-   * tick's stamp. Throws when nothing could be read; what is missing for a good reason stays NaN. A promise is awaited up to the input's deadline.
+   * tick's stamp. Throws when nothing could be read; what is missing for a good reason stays NaN. A promise is awaited up to a
+   * deadline; then `settle` is called or, without one, the reading has failed.
    */
   read(timeMs: Millis): void | Promise<void>;
+  /** The deadline of a reading under way: resolves its promise with what is there. */
+  settle?(): void;
   close?(): void;
 }
 

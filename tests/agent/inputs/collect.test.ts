@@ -137,6 +137,26 @@ test('an input beyond its deadline holds up nobody and is not asked again until 
   expect(await third).toEqual({ good: { good_0: 7 }, slow: { slow: 5 } });
 });
 
+test('an input that can settle does so at the deadline', async () => {
+  let finish = () => {};
+  const slow = input('slow', ({ frame }) => ({
+    read() {
+      frame.setColumns([{ name: 'slow', ...gauge('') }]);
+      return new Promise<void>((resolve) => {
+        finish = resolve;
+      });
+    },
+    settle() {
+      frame.values[0] = 3;
+      finish();
+    },
+  }));
+  const { clock, collector } = collectorOf([slow], { baseLabels: {}, deadlineMs: 100 });
+  const first = tick(collector, 0);
+  await clock.advance(100);
+  expect(await first).toEqual({ slow: { slow: 3 } });
+});
+
 test('an input with nothing to read is left alone for a minute', async () => {
   let asked = 0;
   const nothing = input('nothing', () => ({

@@ -21,7 +21,8 @@ function filesystems(answer: (path: string, done: Parameters<Statfs>[1]) => void
   const read = async () => {
     frame.clear();
     const reading = input.read(clock.now());
-    await clock.advance(100);
+    await clock.advance(0);
+    input.settle();
     await reading;
     return rowOf(frame.finish());
   };
