@@ -1,6 +1,6 @@
 /** From the alerts of a group to what a channel sends. Pure. */
 import type { Labels, Millis } from '@bellwether/shared';
-import { labelsToRecord } from '@bellwether/shared';
+import { compareLabels, labelsToRecord } from '@bellwether/shared';
 import type { LiveAlert, Notification, NotifiedAlert } from './alert.ts';
 
 export interface NotificationParts {
@@ -15,9 +15,9 @@ export interface NotificationParts {
 }
 
 export function buildNotification({ alerts, groupLabels, ...rest }: NotificationParts): Notification {
-  const notified = alerts
-    .map(notifiedAlert)
-    .sort((a, b) => rank(a) - rank(b) || a.startsMs - b.startsMs || (a.fingerprint < b.fingerprint ? -1 : 1));
+  const notified = [...alerts]
+    .sort((a, b) => rank(a) - rank(b) || startOf(a) - startOf(b) || compareLabels(a.labels, b.labels))
+    .map(notifiedAlert);
   return {
     ...rest,
     status: notified.some((alert) => alert.status === 'firing') ? 'firing' : 'resolved',
@@ -28,8 +28,12 @@ export function buildNotification({ alerts, groupLabels, ...rest }: Notification
   };
 }
 
-function rank(alert: NotifiedAlert): number {
-  return alert.status === 'firing' ? 0 : 1;
+function rank(alert: LiveAlert): number {
+  return alert.state === 'resolved' ? 1 : 0;
+}
+
+function startOf(alert: LiveAlert): Millis {
+  return alert.firedMs ?? alert.activeMs;
 }
 
 function notifiedAlert(alert: LiveAlert): NotifiedAlert {
@@ -39,7 +43,7 @@ function notifiedAlert(alert: LiveAlert): NotifiedAlert {
     status: resolved ? 'resolved' : 'firing',
     labels: labelsToRecord(alert.labels),
     annotations: alert.annotations,
-    startsMs: alert.firedMs ?? alert.activeMs,
+    startsMs: startOf(alert),
     endsMs: resolved ? alert.resolvedMs : null,
     generatorUrl: alert.generatorUrl,
   };

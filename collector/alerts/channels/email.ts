@@ -108,16 +108,13 @@ function openTransport(options: EmailOptions, password: string | undefined): Tra
   });
 }
 
-/** SMTP 5xx and refused credentials are final for this message; everything else (4xx, network, TLS) may pass. */
+/** SMTP 5xx (refused credentials among them) and an address that makes no envelope are final for this message; 4xx, network and TLS may pass. */
 function failure(error: unknown, secrets: readonly (string | undefined)[]): SendResult {
   const status = typeof error === 'object' && error !== null && 'responseCode' in error ? Number(error.responseCode) : 0;
   const code = errorCode(error);
   const text = errorMessage(error);
-  return {
-    outcome: 'failed',
-    retry: status < 500 && code !== 'EENVELOPE',
-    detail: redact(code === undefined ? text : `${code}: ${text}`, secrets),
-  };
+  const retry = status > 0 ? status < 500 : code !== 'EENVELOPE';
+  return { outcome: 'failed', retry, detail: redact(code === undefined ? text : `${code}: ${text}`, secrets) };
 }
 
 function messageId(notification: Notification, from: string): string {

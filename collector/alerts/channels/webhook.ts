@@ -1,5 +1,5 @@
 /** Webhook: Alertmanager's JSON, payload version 4, posted to a URL. */
-import { errorCode, errorMessage } from '@bellwether/shared';
+import { AppError, errorCode, errorMessage } from '@bellwether/shared';
 import type { Clock } from '@bellwether/shared/clock';
 import type { Secret } from '@bellwether/shared/schema';
 import type { Notification } from '../alert.ts';
@@ -121,6 +121,7 @@ export function retryAfterMs(header: string | null, now: number): number | undef
 
 /** fetch hides the reason one level down. */
 function reason(error: unknown): string {
+  if (error instanceof AppError) return error.message;
   const cause = typeof error === 'object' && error !== null && 'cause' in error && error.cause !== undefined ? error.cause : error;
   const code = errorCode(cause);
   const message = errorMessage(cause);
