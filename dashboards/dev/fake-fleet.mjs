@@ -234,12 +234,12 @@ export function createFleet({ hosts: count, seed, startMs, allOk = false }) {
     const all = Array.from({ length: Math.min(400, hosts.length * 3) }, (_, i) => {
       const host = hosts[Math.floor(hash(seed, `event${i}`) * hosts.length)];
       const [kind, text] = kinds[Math.floor(hash(seed, `kind${i}`) * kinds.length)];
-      return { timeMs: startMs - i * 7 * 60_000 - Math.floor(hash(seed, `at${i}`) * 300_000), host: host.name, kind, text, id: host.id };
+      return { timeMs: startMs - i * 7 * 60_000 - Math.floor(hash(seed, `at${i}`) * 300_000), host: host.id, kind, text };
     });
     return all
-      .filter(({ id }) => hostId === null || id === hostId)
-      .slice(0, limit)
-      .map(({ timeMs, host, kind, text }) => ({ timeMs, host, kind, text }));
+      .filter(({ host }) => hostId === null || host === hostId)
+      .sort((a, b) => b.timeMs - a.timeMs)
+      .slice(0, limit);
   }
 
   function deliveries(limit) {

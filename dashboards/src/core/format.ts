@@ -26,6 +26,14 @@ export function formatValue(value: number | null | undefined, unit: Unit): strin
   }
 }
 
+/** A tick of an axis whose ticks are `increment` apart: as exact as telling neighbours apart needs. */
+export function formatTick(value: number, increment: number, unit: Unit): string {
+  if (unit !== 'ratio') return formatValue(value, unit);
+  const step = increment * 100;
+  const digits = step >= 1 && Math.abs(step - Math.round(step)) < 1e-9 ? 0 : step >= 0.1 ? 1 : 2;
+  return `${(value * 100).toFixed(digits)}${SPACE}%`;
+}
+
 function percent(ratio: number): string {
   const value = ratio * 100;
   // 99.96 % must not read as full, and 0.04 % not as idle, but a dense table has no room for more than one decimal near the ends.
@@ -42,7 +50,8 @@ function scaled(value: number, base: number, prefixes: readonly string[], unit: 
     size /= base;
     power++;
   }
-  const digits = power === 0 || size >= 99.95 ? 0 : 1;
+  const whole = power === 0 && (size >= 10 || Number.isInteger(size));
+  const digits = whole || size >= 99.95 ? 0 : 1;
   return `${value < 0 ? '-' : ''}${size.toFixed(digits)}${SPACE}${prefixes[power]}${unit}`;
 }
 

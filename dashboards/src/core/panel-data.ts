@@ -74,7 +74,7 @@ export class PanelData {
     const silenceMs = this.#length > 0 ? timeMs - this.newestMs : 0;
     // A line across time nobody measured would be invented: an empty row breaks it.
     if (silenceMs > Math.max(2.5 * this.stepMs, 5_000)) this.#emptyRow(this.newestMs + this.stepMs);
-    const sharesSlot = this.#length > 1 && timeMs - this.#times[this.#length - 2]! < this.stepMs;
+    const sharesSlot = this.#length > 1 && timeMs - this.#times[this.#length - 2]! <= this.stepMs;
     const row = sharesSlot ? this.#length - 1 : this.#emptyRow(timeMs);
     this.#times[row] = timeMs;
     for (const column of this.#columns) column[row] = Number.NaN;

@@ -2,7 +2,7 @@ import type { GapView } from '@bellwether/shared/api';
 import type { Millis } from '@bellwether/shared/time';
 import uPlot from 'uplot';
 import { stack } from '../core/chart-text.ts';
-import { formatValue, type TimeFormat } from '../core/format.ts';
+import { formatTick, type TimeFormat } from '../core/format.ts';
 import type { Columns } from '../core/panel-data.ts';
 import type { Panel } from '../panels.ts';
 
@@ -117,7 +117,12 @@ export class Plot {
             return splits.map((timeMs) => times.time(timeMs, incrementMs >= 86_400_000 ? 0 : lastMs, incrementMs < 60_000));
           },
         },
-        { ...axis, size: 62, space: 28, values: (_plot, splits) => splits.map((value) => formatValue(value, panel.unit)) },
+        {
+          ...axis,
+          size: 62,
+          space: 28,
+          values: (_plot, splits, _axis, _space, increment) => splits.map((value) => formatTick(value, increment, panel.unit)),
+        },
       ],
       series: [{}, ...series],
       // Of each pair of neighbours the space between is filled with the upper one's colour.
@@ -170,7 +175,7 @@ function topOf(panel: Panel, max: number | null): number {
   const least = panel.topAtLeast ?? 0;
   const highest = max ?? 0;
   // A ratio a hair above its whole is a rounding error of two clocks, not a reason for another scale.
-  if (highest <= least * 1.02) return least > 0 ? least : 1;
+  if (highest <= least * 1.02) return least > 0 ? least : panel.unit === 'number' ? 1 : 1_000;
   return highest * 1.1;
 }
 
