@@ -36,6 +36,7 @@ export class Ticker {
     this.#arm();
   }
 
+  /** How often the process was held up past a grid point, however many it missed at once. */
   stats(): { readonly skippedTicks: number } {
     return { skippedTicks: this.#skipped };
   }
@@ -65,7 +66,7 @@ export class Ticker {
     // Timers fire early when the estimate of the collector's time was slewed meanwhile.
     if (nowMs < plannedMs - EARLY_MS) return this.#arm();
     const stampMs = newestPoint(schedule(), plannedMs, nowMs);
-    if (stampMs !== plannedMs) this.#skipped++;
+    if (this.#lastStampMs !== undefined && stampMs > (nextTick(schedule(), this.#lastStampMs) ?? stampMs)) this.#skipped++;
     const back = this.#lastStampMs !== undefined && stampMs < this.#lastStampMs;
     const due = dueInputs(schedule(), back ? undefined : this.#lastStampMs, stampMs);
     this.#lastStampMs = stampMs;
