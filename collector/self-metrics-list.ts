@@ -54,6 +54,12 @@ export function registerSelfMetrics(self: SelfMetrics, { store, gateway, alerts,
     'Rows that agents had to drop before they could send them.',
     () => counters.skippedRows,
   );
+  self.add(
+    'bellwether_gateway_paused_total',
+    'counter',
+    'Times a connection was not read for a while because it brought too much.',
+    () => counters.paused,
+  );
   self.add('bellwether_gateway_closed_total', 'counter', 'Agent connections the collector closed for a fault of the agent.', () => {
     let total = 0;
     for (const count of counters.closedByCode.values()) total += count;

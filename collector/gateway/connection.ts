@@ -38,6 +38,9 @@ const STORE_RETRY_MS = 5_000;
 /** Our own answers an agent has not read; beyond it the agent is too slow to be worth a socket. */
 const MAX_BACKLOG_BYTES = 1024 * 1024;
 
+/** Samples one connection may bring between two sweeps; beyond it its socket is not read until the next, so that a drain starves nobody. */
+const SAMPLES_A_SWEEP = 250_000;
+
 /** What is known of a connected agent. */
 export interface AgentView {
   readonly agentId: string;
@@ -91,6 +94,7 @@ export class AgentConnection {
   #committing = false;
   #dirty = false;
   #ackedSeq = -1;
+  #sweepSamples = 0;
   /** Rows are refused until the store takes them again; the agent was told. */
   #refusedUntilMs: Millis = 0;
 
@@ -131,8 +135,13 @@ export class AgentConnection {
     this.#send({ type: 'liveMode', intervalMs, durationMs });
   }
 
-  /** Ends a connection that has said nothing for `silenceMs`. */
-  checkAlive(now: Millis, silenceMs: Millis): void {
+  /** Called a few times a second: reads a paused socket again, and ends a connection that has said nothing for `silenceMs`. */
+  sweep(now: Millis, silenceMs: Millis): void {
+    this.#sweepSamples = 0;
+    if (this.#options.socket.isPaused) {
+      this.#options.socket.resume();
+      this.#lastMessageMs = now;
+    }
     if (now - this.#lastMessageMs <= silenceMs) return;
     if (this.#cause.kind === 'closed') this.#cause = { kind: 'silent' };
     this.#options.socket.terminate();
@@ -174,6 +183,10 @@ export class AgentConnection {
       const code = error instanceof WireError ? error.closeCode : WIRE_CLOSE.malformed;
       log.warn({ agent: this.identity.agentId, code, error: errorMessage(error) }, 'agent frame refused');
       this.close(code, errorMessage(error));
+    }
+    if (this.#sweepSamples > SAMPLES_A_SWEEP && !this.#closed) {
+      counters.paused++;
+      this.#options.socket.pause();
     }
     if (this.#dirty && !this.#committing) void this.#commit();
   }
@@ -236,6 +249,7 @@ export class AgentConnection {
   samples(seq: number, group: number, generation: number, timeMs: number, presence: Uint8Array | null, values: Float64Array): void {
     const { agentId, epoch } = this.#admittedHello();
     const { store, counters, clock } = this.#options;
+    this.#sweepSamples += values.length;
     const open = this.#groups.get(group);
     if (open === undefined || open.generation !== generation)
       throw new WireError(WIRE_CLOSE.malformed, `samples of unknown group ${group}.${generation}`);

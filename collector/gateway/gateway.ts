@@ -62,6 +62,8 @@ export interface GatewayCounters {
   duplicateRows: number;
   refusedRows: number;
   skippedRows: number;
+  /** Times a socket was not read for a while because it brought too much. */
+  paused: number;
   /** Connections closed by us, by close code. */
   closedByCode: Map<number, number>;
 }
@@ -91,6 +93,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     duplicateRows: 0,
     refusedRows: 0,
     skippedRows: 0,
+    paused: 0,
     closedByCode: new Map(),
   };
   const sockets = new WebSocketServer({
@@ -154,7 +157,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   const cancelSweep = clock.every(SWEEP_MS, () => {
     const now = clock.now();
     const silenceMs = settings().heartbeatMs * MISSED_HEARTBEATS;
-    for (const connection of connections) connection.checkAlive(now, connection.admitted ? silenceMs : HELLO_DEADLINE_MS);
+    for (const connection of connections) connection.sweep(now, connection.admitted ? silenceMs : HELLO_DEADLINE_MS);
     guardStore(() => up.tick(now));
   });
 

@@ -207,6 +207,33 @@ test('rows too old or too new are refused for ever and do not hold back the rest
   expect((await wire.waitFor('ack')).seq).toBe(2);
 });
 
+test('a connection that floods is read in portions and loses nothing', async () => {
+  const { wire, encoder } = await greet();
+  const many = Array.from({ length: 1_000 }, (_, i) => ({
+    labels: labelsFrom({ __name__: 'flood', i: String(i) }),
+    type: 'gauge' as const,
+    help: '',
+  }));
+  wire.socket.send(frameOf(encoder, (to) => to.schema(1, 1, 'flood', many)));
+  const values = new Float64Array(1_000);
+  for (let frame = 0; frame < 6; frame++) {
+    wire.socket.send(
+      frameOf(encoder, (to) => {
+        for (let i = 0; i < 100; i++)
+          to.samples(frame * 100 + i + 1, 1, 1, {
+            timeMs: START + frame * 100 + i,
+            presence: null,
+            values: values.map((_, column) => Math.sin(column + i)),
+          });
+      }),
+    );
+  }
+  await until(() => gateway.counters.paused > 0);
+  expect(gateway.counters.rows).toBeLessThan(600);
+  for (let sweep = 0; sweep < 20 && gateway.counters.rows < 600; sweep++) await clock.advance(250);
+  expect(gateway.counters.rows).toBe(600);
+});
+
 test('a stopping collector tells its agents to come back', async () => {
   const { wire } = await greet();
   void gateway.stop();
