@@ -2,6 +2,7 @@ import { AppError } from '@bellwether/shared';
 
 /** `line:column` of an offset into the query, both from 1; annotations and errors name places this way. */
 export function position(query: string, at: number): string {
+  if (query === '') return 'unknown position';
   const before = query.slice(0, at);
   return `${before.split('\n').length}:${at - before.lastIndexOf('\n')}`;
 }

@@ -1,0 +1,1 @@
+export { type BuildInfo, type PrometheusApiOptions, prometheusApi } from './plugin.ts';
