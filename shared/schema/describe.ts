@@ -36,6 +36,8 @@ function rowsOf(schema: z.core.$ZodType, path: string, restart: boolean): Schema
     restart: below,
     help: meta.description ?? '',
   };
+  // What names its own kind is a value to the reader, whatever it is made of; recursive forms end here too.
+  if (meta.kind !== undefined) return [own];
   if (def.type === 'object') {
     const children = Object.entries(def.shape).flatMap(([key, child]) => rowsOf(child, path === '' ? key : `${path}.${key}`, below));
     return path === '' ? children : [own, ...children];

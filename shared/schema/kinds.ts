@@ -15,6 +15,8 @@ export interface ListenAddress {
   readonly host: string;
   /** 0: any free port. */
   readonly port: number;
+  /** Both, as a URL has them. */
+  readonly text: string;
 }
 
 /** What a kind tells the reference page about itself. */
@@ -90,7 +92,9 @@ export function listenAddress(defaultText?: string): z.ZodType {
 export function parseListenAddress(text: string): ListenAddress | undefined {
   const match = /^(?:\[([0-9a-fA-F:.]+(?:%\w+)?)\]|([^\s:[\]]*)):(\d{1,5})$/.exec(text);
   if (match === null || Number(match[3]) > 65_535) return undefined;
-  return { host: match[1] ?? (match[2] || '0.0.0.0'), port: Number(match[3]) };
+  const host = match[1] ?? (match[2] || '0.0.0.0');
+  const port = Number(match[3]);
+  return { host, port, text: `${host.includes(':') ? `[${host}]` : host}:${port}` };
 }
 
 const BYTE_UNITS = ['B', 'KB', 'MB', 'GB', 'TB', 'PB'] as const;

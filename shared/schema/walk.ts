@@ -19,6 +19,7 @@ export function metaOf(schema: z.core.$ZodType): Partial<KindMeta> & { descripti
 export function innerOf(schema: z.core.$ZodType): z.core.$ZodType | undefined {
   const def = defOf(schema);
   if (def.type === 'pipe') return defOf(def.in).type === 'transform' ? def.out : def.in;
+  if (def.type === 'lazy') return def.getter();
   return 'innerType' in def ? def.innerType : undefined;
 }
 

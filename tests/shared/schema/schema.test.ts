@@ -40,7 +40,7 @@ const schema = z.strictObject({
 
 test('an empty file gives the defaults, in ms, bytes and parts', () => {
   const expected = {
-    listen: { host: '127.0.0.1', port: 8720 },
+    listen: { host: '127.0.0.1', port: 8720, text: '127.0.0.1:8720' },
     agents: { interval: 10_000, limit: 10 },
     query: { memory: 67_108_864, share: 0.5 },
     level: 'info',
@@ -136,7 +136,7 @@ describe('overrides', () => {
     expect(value).toMatchObject({
       agents: { interval: 2_000, limit: 8 },
       name: '123',
-      listen: { host: '0.0.0.0', port: 9 },
+      listen: { host: '0.0.0.0', port: 9, text: '0.0.0.0:9' },
       pack: false,
       level: 'warn',
       receivers: [{ name: 'a', to: [] }],
@@ -200,11 +200,11 @@ test('a size that is printed reads as itself', () => {
 });
 
 test.each([
-  ['127.0.0.1:8720', { host: '127.0.0.1', port: 8720 }],
-  ['[::1]:80', { host: '::1', port: 80 }],
-  ['[fe80::1%eth0]:80', { host: 'fe80::1%eth0', port: 80 }],
-  [':0', { host: '0.0.0.0', port: 0 }],
-  ['db.lan:1', { host: 'db.lan', port: 1 }],
+  ['127.0.0.1:8720', { host: '127.0.0.1', port: 8720, text: '127.0.0.1:8720' }],
+  ['[::1]:80', { host: '::1', port: 80, text: '[::1]:80' }],
+  ['[fe80::1%eth0]:80', { host: 'fe80::1%eth0', port: 80, text: '[fe80::1%eth0]:80' }],
+  [':0', { host: '0.0.0.0', port: 0, text: '0.0.0.0:0' }],
+  ['db.lan:1', { host: 'db.lan', port: 1, text: 'db.lan:1' }],
   ['8720', undefined],
   ['::1:80', undefined],
   ['a b:1', undefined],
