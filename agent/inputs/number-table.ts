@@ -33,6 +33,17 @@ const WORD_END = 0;
 const NUMBER = 1;
 const MAX_CELLS = 1_000_000;
 
+/** Lines nobody looks at are looked at this often, in case they became others. */
+const WHOLE_MS: Millis = 60_000;
+
+/** Lines of one generation: where each starts in the shape and which cell is its first (both with an end entry), and whether it is looked at. */
+interface Wanted {
+  readonly generation: number;
+  readonly lineStart: readonly number[];
+  readonly lineCell: readonly number[];
+  readonly wanted: Uint8Array;
+}
+
 /** Value of a byte as a hexadecimal digit; 255 for any other byte. */
 const HEX_DIGIT = Uint8Array.from({ length: 256 }, (_, byte) => {
   const digit = Number.parseInt(String.fromCharCode(byte), 16);
@@ -52,6 +63,8 @@ export class NumberTable {
   #shape = new Uint8Array(1024);
   #shapeLength = -1;
   #readAtMs: Millis | undefined;
+  #wanted: Wanted | undefined;
+  #wholeAtMs = 0;
 
   constructor(file: KeptFile, buffer: ReadBuffer, format: TableFormat = {}) {
     this.#file = file;
@@ -66,7 +79,7 @@ export class NumberTable {
   update(timeMs: Millis): void {
     if (this.#readAtMs === timeMs) return;
     this.#readAtMs = undefined;
-    this.#scan(this.#file.read());
+    this.#take(this.#file.read(), timeMs);
     this.#readAtMs = timeMs;
   }
 
@@ -74,8 +87,18 @@ export class NumberTable {
   updateIfPresent(timeMs: Millis): void {
     if (this.#readAtMs === timeMs) return;
     this.#readAtMs = undefined;
-    this.#scan(Math.max(0, this.#file.readIfPresent(timeMs)));
+    this.#take(Math.max(0, this.#file.readIfPresent(timeMs)), timeMs);
     this.#readAtMs = timeMs;
+  }
+
+  /**
+   * Says which cells of this generation are looked at; the callers' wishes add up. From then on lines without any are skipped unseen, but for one reading a
+   * minute. Without a call all lines are read.
+   */
+  want(cells: Iterable<number>): void {
+    if (this.#wanted?.generation !== this.generation) this.#wanted = this.#indexLines();
+    const { lineCell, wanted } = this.#wanted;
+    for (const cell of cells) wanted[lineCell.findLastIndex((first) => first <= cell)] = 1;
   }
 
   /** The whole table as lines; makes strings, so only for building columns. */
@@ -98,7 +121,28 @@ export class NumberTable {
     return lines;
   }
 
-  #scan(length: number): void {
+  #take(length: number, timeMs: Millis): void {
+    const wanted = this.#wanted?.generation === this.generation && timeMs - this.#wholeAtMs < WHOLE_MS ? this.#wanted : undefined;
+    if (wanted !== undefined && this.#scan(length, wanted)) return;
+    this.#scan(length, undefined);
+    this.#wholeAtMs = timeMs;
+  }
+
+  #indexLines(): Wanted {
+    const lineStart = [0];
+    const lineCell = [0];
+    let cell = 0;
+    for (let i = 0; i < this.#shapeLength; i++) {
+      if (this.#shape[i] === NUMBER) cell++;
+      if (this.#shape[i] !== NEWLINE) continue;
+      lineStart.push(i + 1);
+      lineCell.push(cell);
+    }
+    return { generation: this.generation, lineStart, lineCell, wanted: new Uint8Array(lineStart.length) };
+  }
+
+  /** One pass over the bytes. With `only`, those lines alone, and nothing but their numbers is written: false when a text differs, which needs a whole pass. */
+  #scan(length: number, only: Wanted | undefined): boolean {
     const { bytes } = this.#buffer;
     const hex = this.#hex;
     const names = this.#names;
@@ -113,7 +157,20 @@ export class NumberTable {
     let line = 0;
     let token = 0;
     let pos = 0;
+    let lineAhead = only !== undefined;
     while (pos < length) {
+      if (lineAhead && only !== undefined) {
+        if (only.wanted[line] !== 1) {
+          const end = bytes.indexOf(NEWLINE, pos);
+          if (end < 0 || end >= length || line >= only.wanted.length - 1) return false;
+          pos = end + 1;
+          line++;
+          continue;
+        }
+        lineAhead = false;
+        out = only.lineStart[line]!;
+        cell = only.lineCell[line]!;
+      }
       let byte = bytes[pos]!;
       if (byte === BLANK || byte === COLON || byte === TAB || byte === EQUALS) {
         pos++;
@@ -125,6 +182,7 @@ export class NumberTable {
         line++;
         token = 0;
         mark = NEWLINE;
+        lineAhead = true;
       } else if (token >= maxTokens) {
         const end = bytes.indexOf(NEWLINE, pos);
         pos = end < 0 || end > length ? length : end;
@@ -164,6 +222,7 @@ export class NumberTable {
           while (byte !== BLANK && byte !== NEWLINE && byte !== COLON && byte !== TAB && byte !== EQUALS) {
             const text = byte < BLANK ? 63 : byte;
             if (shape[out] !== text) {
+              if (only !== undefined) return false;
               shape[out] = text;
               changed = true;
             }
@@ -175,13 +234,16 @@ export class NumberTable {
         }
       }
       if (shape[out] !== mark) {
+        if (only !== undefined) return false;
         shape[out] = mark;
         changed = true;
       }
       out++;
     }
+    if (only !== undefined) return lineAhead && line === only.wanted.length - 1;
     if (changed || out !== this.#shapeLength) this.generation++;
     this.#shapeLength = out;
+    return true;
   }
 
   #fit(length: number): void {

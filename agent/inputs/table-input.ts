@@ -48,6 +48,10 @@ export function tableInput(
     tableOf = Int32Array.from(columns, ({ table }) => table ?? 0);
     times = Float64Array.from(columns, (column) => column.times ?? 1);
     per = Float64Array.from(columns, (column) => column.per ?? 1);
+    for (const [i, { table }] of sources.entries()) {
+      const cells = columns.filter((column) => column.cell >= 0 && (column.table ?? 0) === i).map(({ cell }) => cell);
+      if (cells.length > 0) table.want(cells);
+    }
   };
 
   return {

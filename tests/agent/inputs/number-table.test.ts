@@ -117,3 +117,73 @@ test('any text gives the tokens of a plain split, again and again', () => {
     { seed: 8720, numRuns: 200 },
   );
 });
+
+describe('lines nobody wants', () => {
+  const cellOf = (table: NumberTable, name: string) => table.lines().find(([first]) => first === name)![1] as number;
+
+  test('are skipped, the wanted ones read', () => {
+    const { table, rewrite } = tableOf('a 1\nb 2\nc 3\n');
+    table.update(1);
+    table.want([cellOf(table, 'b')]);
+    rewrite('a 100\nb 200\nc 300\n');
+    table.update(2);
+    expect([...table.cells.subarray(0, 3)]).toEqual([1, 200, 3]);
+    table.want([cellOf(table, 'c')]);
+    rewrite('a 7\nb 8\nc 9\n');
+    table.update(3);
+    expect([...table.cells.subarray(0, 3)]).toEqual([1, 8, 9]);
+  });
+
+  test.each([
+    ['a line before the wanted one', 'x 0\na 1\nb 2\nc 3\n'],
+    ['a line after it', 'a 1\nb 2\nc 3\nd 4\n'],
+    ['a line less', 'a 1\nb 2\n'],
+    ['another name', 'a 1\nB 2\nc 3\n'],
+    ['a number more', 'a 1\nb 2 2\nc 3\n'],
+    ['an end without newline', 'a 1\nb 2\nc 3'],
+    ['nothing', ''],
+  ])('%s is a new generation, read whole', (_name, content) => {
+    const { table, rewrite } = tableOf('a 1\nb 2\nc 3\n');
+    table.update(1);
+    table.want([cellOf(table, 'b')]);
+    table.update(2);
+    rewrite(content);
+    table.update(3);
+    expect(table.generation).toBe(2);
+    expect(shown(table)).toEqual(shown(fresh(content)));
+  });
+
+  test('a change in a skipped line is seen within a minute', () => {
+    const { table, rewrite } = tableOf('a 1\nb 2\n');
+    table.update(0);
+    table.want([cellOf(table, 'b')]);
+    rewrite('x 1\nb 2\n');
+    table.update(59_999);
+    expect(table.generation).toBe(1);
+    table.update(60_000);
+    expect(table.generation).toBe(2);
+  });
+
+  test('whatever is wanted and however the numbers move, wanted cells are right', () => {
+    const numbers = fc.array(fc.integer({ min: 0, max: 10 ** 9 }), { minLength: 6, maxLength: 6 });
+    fc.assert(
+      fc.property(
+        fc.uniqueArray(fc.integer({ min: 0, max: 5 }), { minLength: 1 }),
+        fc.array(numbers, { minLength: 1, maxLength: 5 }),
+        (wanted, readings) => {
+          const text = (row: number[]) => row.map((value, i) => `n${i} ${value}\n`).join('');
+          const { table, rewrite } = tableOf(text([0, 0, 0, 0, 0, 0]));
+          table.update(0);
+          table.want(wanted);
+          for (const [i, row] of readings.entries()) {
+            rewrite(text(row));
+            table.update(i + 1);
+            for (const cell of wanted) expect(table.cells[cell]).toBe(row[cell]);
+          }
+          expect(table.generation).toBe(1);
+        },
+      ),
+      { seed: 8720 },
+    );
+  });
+});
