@@ -1,0 +1,11 @@
+export function visit(url: string): void;
+export function showsData(): boolean;
+export function chartsHaveNumbers(): boolean;
+export function isMarkedStale(): boolean;
+export function focused(): { tag: string; label: string; text: string; value: string; insideDialog: boolean };
+export function valueTextIsNot(before: string): boolean;
+export function namesAreNot(before: string[]): boolean;
+export function watchPolicy(): void;
+export function policyViolations(): string[];
+export function accessibilityFaults(): Promise<string[]>;
+export function phoneFaults(widthPx: number): string[];
