@@ -2,7 +2,16 @@
 import { type Clock, errorMessage, type Log, type Millis } from '@bellwether/shared';
 import { Frame } from './frame.ts';
 import { INPUTS } from './index.ts';
-import type { Collection, HostPaths, Input, InputDefinition, Reading, SelfMetric } from './input.ts';
+import {
+  type Collection,
+  counter,
+  gauge,
+  type HostPaths,
+  type Input,
+  type InputDefinition,
+  type Reading,
+  type SelfMetric,
+} from './input.ts';
 import { isAbsence, KeptFile, ReadBuffer } from './kept-file.ts';
 import { NumberTable, type TableFormat } from './number-table.ts';
 import { resolveOptions } from './options.ts';
@@ -88,6 +97,9 @@ class Inputs implements InputCollector {
   readonly #buffer = new ReadBuffer();
   #intervalMs: Millis;
   #liveMs: Millis | undefined;
+  #collections = 0;
+  #collectMs = 0;
+  #failures = 0;
 
   constructor(options: CollectorOptions) {
     this.#clock = options.clock;
@@ -108,7 +120,7 @@ class Inputs implements InputCollector {
         clock: options.clock,
         frame,
         proc: (path, format) => this.#table(`${paths.procfs}/${path}`, format),
-        selfMetrics: options.selfMetrics ?? (() => []),
+        selfMetrics: () => [...this.#ownMetrics(), ...(options.selfMetrics?.() ?? [])],
       });
       const ownIntervalMs = settings.intervalMs ?? definition.intervalMs;
       this.#running.push({ definition, input, frame, ownIntervalMs, late: false, retryAtMs: Number.NEGATIVE_INFINITY, failing: false });
@@ -131,10 +143,11 @@ class Inputs implements InputCollector {
   }
 
   async collect(timeMs: Millis, due?: readonly string[]): Promise<Collection> {
+    const beganMs = this.#clock.monotonic();
     const readings: Reading[] = [];
     const wanted = due === undefined ? undefined : new Set(due);
     const waiting: Waiting[] = [];
-    let startedMs = this.#clock.monotonic();
+    let startedMs = beganMs;
     for (const one of this.#running) {
       if (wanted !== undefined && !wanted.has(one.definition.name)) continue;
       if (one.late || timeMs < one.retryAtMs) continue;
@@ -145,12 +158,32 @@ class Inputs implements InputCollector {
     if (waiting.length > 0) await this.#await(waiting, timeMs, readings);
     const scrape = this.#scrape.read(timeMs);
     if (scrape !== undefined) readings.push(scrape);
+    this.#collections++;
+    this.#collectMs += this.#clock.monotonic() - beganMs;
     return { timeMs, readings };
   }
 
   close(): void {
     for (const { input } of this.#running) input.close?.();
     for (const file of this.#files) file.close();
+  }
+
+  #ownMetrics(): SelfMetric[] {
+    const series = this.#running.reduce((sum, { frame }) => sum + frame.values.length, 0);
+    return [
+      { name: 'bellwether_agent_collections_total', ...counter('Ticks at which inputs were read.'), value: this.#collections },
+      {
+        name: 'bellwether_agent_collect_seconds_total',
+        ...counter('Time from the start to the end of those ticks.'),
+        value: Math.round(this.#collectMs) / 1000,
+      },
+      {
+        name: 'bellwether_agent_input_failures_total',
+        ...counter('Readings of an input that failed or found nothing.'),
+        value: this.#failures,
+      },
+      { name: 'bellwether_agent_series', ...gauge('Series the inputs make.'), value: series },
+    ];
   }
 
   #reschedule(): void {
@@ -232,6 +265,7 @@ class Inputs implements InputCollector {
   }
 
   #fail(one: Running, timeMs: Millis, startedMs: number, error: unknown, readings: Reading[]): void {
+    this.#failures++;
     one.frame.clear();
     const lastWords = one.frame.finish();
     if (lastWords !== undefined) readings.push(lastWords);

@@ -1,4 +1,5 @@
 import { SteppedClock, silentLog } from '@bellwether/shared';
+import agentSelf from '../../../agent/inputs/agent-self.ts';
 import { type CollectorOptions, createCollector } from '../../../agent/inputs/collect.ts';
 import { defineInput, gauge, type Input, type InputContext, type InputDefinition } from '../../../agent/inputs/input.ts';
 import { dueInputs } from '../../../agent/inputs/schedule.ts';
@@ -194,6 +195,22 @@ test('intervals: default, own, setting, at most two minutes, live mode but for s
 test('only what is due is read', async () => {
   const { collector } = collectorOf([valuesInput('a', () => [1]), valuesInput('b', () => [2])], { baseLabels: {} });
   expect(await tick(collector, 0, ['b'])).toEqual({ b: { b_0: 2 } });
+});
+
+test('the agent reports itself, its inputs and what its other parts say', async () => {
+  const { collector } = collectorOf([agentSelf, valuesInput('a', () => [1, 2])], {
+    baseLabels: { instance: 'h' },
+    selfMetrics: () => [{ name: 'bellwether_agent_queue_rows', ...gauge('x'), value: 3 }],
+  });
+  await tick(collector, 0);
+  const { agent_self: row } = await tick(collector, 10_000);
+  const of = (name: string) => row![`${name}{instance=h,job=bellwether-agent}`];
+  expect(of('bellwether_agent_collections_total')).toBe(1);
+  expect(of('bellwether_agent_input_failures_total')).toBe(0);
+  expect(of('bellwether_agent_series')).toBe(Object.keys(row!).length + 2);
+  expect(of('bellwether_agent_queue_rows')).toBe(3);
+  expect(of('process_resident_memory_bytes')).toBeGreaterThan(10_000_000);
+  expect(of('process_cpu_seconds_total')).toBeGreaterThan(0);
 });
 
 test.each([
