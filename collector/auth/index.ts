@@ -1,4 +1,4 @@
-export { type Access, allows, type Principal, roleOf, SCOPES, type Scope, scopeOf } from './access.ts';
+export { type Access, allows, type Principal, ROLES as ROLE_NAMES, roleOf, SCOPES, type Scope, scopeOf } from './access.ts';
 export type { AgentIdentity, Agents, AgentView, EnrolledAgent } from './agents.ts';
 export { ADMIN_TOKEN_FILE, type Auth, type AuthOptions, createAuth, type EnrollRequest, FIRST_ADMIN, type FirstStart } from './auth.ts';
 export { type AccessOptions, authenticateUpgrade, guardRoutes, SESSION_COOKIE } from './http.ts';
