@@ -107,6 +107,8 @@ interface KeyState {
   current: MemoryGroup;
   /** Series whose newest sample through this key is not a staleness marker, and the group that wrote it. */
   readonly live: Map<MemorySeries, MemoryGroup>;
+  /** Time of the newest sample of each series through this key. */
+  readonly newestMs: Map<MemorySeries, Millis>;
   /** Live series that the current generation lacks; marked with its next row. */
   readonly dropped: Set<MemorySeries>;
 }
@@ -135,7 +137,7 @@ class MemoryStore implements Store {
     const group = this.#bySchema.get(schema) ?? this.#addGroup(key, schema, series);
     for (const { labels, type, help } of series) this.#metadata.set(labelValue(labels, METRIC_NAME), { type, help });
     const state = this.#keys.get(key);
-    if (state === undefined) this.#keys.set(key, { current: group, live: new Map(), dropped: new Set() });
+    if (state === undefined) this.#keys.set(key, { current: group, live: new Map(), newestMs: new Map(), dropped: new Set() });
     else if (state.current !== group) {
       state.current = group;
       state.dropped.clear();
@@ -195,7 +197,8 @@ class MemoryStore implements Store {
       const series = group.columns[i]!;
       series.put(row.timeMs, row.values, i, ref);
       this.#counts.samplesAppended++;
-      if (row.timeMs < group.newestMs) continue;
+      if (row.timeMs < (state.newestMs.get(series) ?? Number.NEGATIVE_INFINITY)) continue;
+      state.newestMs.set(series, row.timeMs);
       if (isStaleAt(row.values, i)) state.live.delete(series);
       else state.live.set(series, group);
     }
@@ -213,6 +216,7 @@ class MemoryStore implements Store {
       const group = state.live.get(series)!;
       series.put(times.get(group)!, STALE, 0, group.ref);
       group.newestMs = times.get(group)!;
+      state.newestMs.set(series, group.newestMs);
       state.live.delete(series);
       state.dropped.delete(series);
     }

@@ -176,7 +176,11 @@ export class EmbeddedStore implements Store {
       },
     });
     for (const { to } of old.list) if (to < Number.POSITIVE_INFINITY) end = Math.max(end, to);
-    for (const producer of this.#producers) producer.durableSeq = producer.seen.contiguous;
+    for (const producer of this.#producers) {
+      producer.durableSeq = producer.seen.contiguous;
+      // Its rows came after the last checkpoint, so lately.
+      if (producer.touchedMs === 0) producer.touchedMs = this.#clock.now();
+    }
     this.#wal = new Wal({ fs: this.#fs, folder, old, startAt: end, producers: this.#producers, blocksBelow: () => this.#blocksBelow() });
     await this.#restoreLatest();
     this.#restoreKeys();
@@ -221,7 +225,7 @@ export class EmbeddedStore implements Store {
   async #restoreLatest(): Promise<void> {
     const since = this.#clock.now() - RESTORE_MS;
     for (const head of this.#heads) {
-      if (head!.flushedToMs < since || head!.main !== undefined) continue;
+      if (head!.flushedToMs < since || head!.isMainFlushed) continue;
       const refs: BlockRef[] = [];
       for (const partition of this.#partitions.values()) partition.find(head!.schema.id, head!.flushedToMs - 1, head!.flushedToMs, refs);
       const newest = refs.sort((a, b) => a.sequence - b.sequence).at(-1);
@@ -250,16 +254,18 @@ export class EmbeddedStore implements Store {
         if (count === rows || isPresent(bitmap, row)) tile.fill(row, column, values, from++);
       }
     }
-    head.main = tile;
-    head.keepMain();
+    head.restore(tile);
   }
 
-  /** The generation of each key that wrote last is its current one. */
+  /** The generation of each key that wrote last is its current one; nothing is live through the others. */
   #restoreKeys(): void {
     for (const head of this.#heads) {
       const known = this.#keys.get(head!.schema.key);
       if (known === undefined) this.#keys.set(head!.schema.key, { current: head!, carried: new Map(), dropped: [] });
-      else if (head!.newestMs >= known.current.newestMs) known.current = head!;
+      else if (head!.newestReadingMs >= known.current.newestReadingMs) {
+        known.current.retire();
+        known.current = head!;
+      } else head!.retire();
     }
   }
 

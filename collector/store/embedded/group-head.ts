@@ -111,6 +111,27 @@ export class GroupHead {
     this.isMainFlushed = true;
   }
 
+  /** Takes the rows of the newest block, read back after a start. */
+  restore(block: Tile): void {
+    const replayed = this.main;
+    this.main = block;
+    this.keepMain();
+    if (replayed === undefined) return;
+    block.release();
+    this.main = replayed;
+    this.isMainFlushed = false;
+  }
+
+  /** Time of the newest row in the main tile that is more than staleness markers; without one, of the newest flushed row. */
+  get newestReadingMs(): Millis {
+    for (let row = (this.main?.rows ?? 0) - 1; row >= 0; row--) {
+      for (let column = 0; column < this.columns; column++) {
+        if (this.main!.isPresent(row, column) && !this.main!.isStale(row, column)) return this.main!.times[row]!;
+      }
+    }
+    return this.main === undefined ? this.flushedToMs : Number.NEGATIVE_INFINITY;
+  }
+
   /** Drops the rows kept for instant queries. */
   dropKept(): void {
     if (!this.isMainFlushed) return;
