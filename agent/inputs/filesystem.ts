@@ -45,11 +45,26 @@ export default defineInput({
   create: ({ paths, options, clock, frame }) => new Filesystems(frame, paths, options, clock, (path, done) => statfs(path, done)),
 });
 
+/** Filesystems whose server may be gone. */
+const REMOTE = /^(nfs\d?|cifs|smb3|ceph|fuse(\..*)?|9p|glusterfs|lustre|beegfs|gpfs|afs|ocfs2|davfs2?|virtiofs)$/;
+
+/**
+ * A hung question holds one of the four threads that also write the spool and look up names. So only a few may be under way at once, and a dead file
+ * server cannot keep the local disks from being asked.
+ */
+interface Lane {
+  free: number;
+  readonly queue: MountState[];
+}
+
 interface MountState {
   readonly mount: Mount;
   readonly path: string;
-  /** When the question that has no answer yet was asked, on the monotonic clock. */
-  askedMs: number | undefined;
+  readonly lane: Lane;
+  /** When an answer was first wanted that has not come, on the monotonic clock. */
+  wantedMs: number | undefined;
+  /** The question is with the kernel, not in the lane's queue. */
+  asked: boolean;
   answer: StatsFs | undefined;
   failed: boolean;
 }
@@ -64,6 +79,8 @@ export class Filesystems implements Input {
   readonly #statfs: Statfs;
   readonly #buffer = new ReadBuffer();
   readonly #files: readonly KeptFile[];
+  readonly #local: Lane = { free: 1, queue: [] };
+  readonly #remote: Lane = { free: 2, queue: [] };
   #mountinfo = new Uint8Array(0);
   #mounts: MountState[] = [];
   /** Ends the reading under way. */
@@ -83,7 +100,13 @@ export class Filesystems implements Input {
 
   read(timeMs: Millis): Promise<void> {
     this.#findMounts(timeMs);
-    for (const state of this.#mounts) if (state.askedMs === undefined) this.#ask(state);
+    for (const state of this.#mounts) {
+      if (state.wantedMs !== undefined) continue;
+      state.wantedMs = this.#clock.monotonic();
+      state.lane.queue.push(state);
+    }
+    this.#askNext(this.#local);
+    this.#askNext(this.#remote);
     return new Promise((resolve) => {
       this.#finish = () => {
         this.#finish = undefined;
@@ -115,7 +138,9 @@ export class Filesystems implements Input {
       const before = known.get(mountKey(mount));
       // The same object goes on, so that an answer still under way finds it.
       if (before !== undefined) return Object.assign(before, { mount });
-      return { mount, path: join(this.#paths.rootfs, mount.mountpoint), askedMs: undefined, answer: undefined, failed: false };
+      const lane = REMOTE.test(mount.fstype) ? this.#remote : this.#local;
+      const path = join(this.#paths.rootfs, mount.mountpoint);
+      return { mount, path, lane, wantedMs: undefined, asked: false, answer: undefined, failed: false };
     });
     this.#frame.setColumns(mounts.flatMap(columnsOf));
     this.#mountinfo = Uint8Array.from(bytes);
@@ -127,14 +152,26 @@ export class Filesystems implements Input {
     return length > 0 ? length : own.read();
   }
 
+  #askNext(lane: Lane): void {
+    while (lane.free > 0) {
+      const state = lane.queue.shift();
+      if (state === undefined) return;
+      this.#ask(state);
+    }
+  }
+
   #ask(state: MountState): void {
     const answer = (error: unknown, stats?: StatsFs) => {
-      state.askedMs = undefined;
+      state.wantedMs = undefined;
+      state.asked = false;
       state.failed = stats === undefined && errorCode(error) !== 'EAGAIN';
       state.answer = stats;
+      state.lane.free++;
+      this.#askNext(state.lane);
       if (!this.#isExpected()) this.#finish?.();
     };
-    state.askedMs = this.#clock.monotonic();
+    state.asked = true;
+    state.lane.free--;
     try {
       this.#statfs(state.path, (error, stats) => answer(error, error === null ? stats : undefined));
     } catch (error) {
@@ -144,19 +181,19 @@ export class Filesystems implements Input {
   }
 
   #isExpected(): boolean {
-    return this.#mounts.some((state) => state.askedMs !== undefined && !this.#isHung(state));
+    return this.#mounts.some((state) => state.wantedMs !== undefined && !this.#isOverdue(state));
   }
 
-  #isHung(state: MountState): boolean {
-    return state.askedMs !== undefined && this.#clock.monotonic() - state.askedMs >= this.#timeoutMs;
+  #isOverdue({ wantedMs }: MountState): boolean {
+    return wantedMs !== undefined && this.#clock.monotonic() - wantedMs >= this.#timeoutMs;
   }
 
   #fill(): void {
     const { values } = this.#frame;
     for (const [i, state] of this.#mounts.entries()) {
       const at = i * WIDTH;
-      const hung = this.#isHung(state);
-      const stats = hung || state.failed ? undefined : state.answer;
+      const overdue = this.#isOverdue(state);
+      const stats = overdue || state.failed ? undefined : state.answer;
       if (stats !== undefined) {
         values[at] = stats.blocks * stats.bsize;
         values[at + 1] = stats.bfree * stats.bsize;
@@ -166,9 +203,10 @@ export class Filesystems implements Input {
         values[at + READONLY] = state.mount.readonly ? 1 : 0;
       }
       // A mount that was never heard of yet is neither well nor broken.
-      if (stats === undefined && !hung && !state.failed) continue;
+      if (stats === undefined && !overdue && !state.failed) continue;
       values[at + ERROR] = stats === undefined ? 1 : 0;
-      values[at + HUNG] = hung ? 1 : 0;
+      // Others in the queue behind it could not be asked, which is an error of theirs but not their hanging.
+      values[at + HUNG] = overdue && state.asked ? 1 : 0;
     }
   }
 }

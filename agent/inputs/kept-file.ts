@@ -24,12 +24,15 @@ export class ReadBuffer {
 export class KeptFile {
   readonly path: string;
   readonly #buffer: ReadBuffer;
+  readonly #keep: boolean;
   #fd = -1;
   #missingSinceMs = Number.NEGATIVE_INFINITY;
 
-  constructor(path: string, buffer: ReadBuffer) {
+  /** `keep: false` opens the file for each reading, where there are too many to hold. */
+  constructor(path: string, buffer: ReadBuffer, keep = true) {
     this.path = path;
     this.#buffer = buffer;
+    this.#keep = keep;
   }
 
   /** Reads the whole file into the shared buffer and returns its length. Throws what the system says; the next call opens the file anew. */
@@ -42,8 +45,10 @@ export class KeptFile {
         const { bytes } = this.#buffer;
         const got = readSync(this.#fd, bytes, length, bytes.length - length, length);
         length += got;
-        if (got < SURELY_LAST_BYTES && length < bytes.length) return length;
+        if (got < SURELY_LAST_BYTES && length < bytes.length) break;
       }
+      if (!this.#keep) this.close();
+      return length;
     } catch (error) {
       this.close();
       throw error;

@@ -1,6 +1,7 @@
 /** Small files whose bytes are only compared with those of the reading before. */
 import type { Millis } from '@bellwether/shared';
 import { KeptFile, ReadBuffer } from './kept-file.ts';
+import { MAX_KEPT } from './sys-numbers.ts';
 
 const WIDTH = 32;
 
@@ -12,7 +13,7 @@ export class SysBytes {
 
   open(paths: readonly string[]): void {
     this.close();
-    this.#files = paths.map((path) => new KeptFile(path, this.#buffer));
+    this.#files = paths.map((path) => new KeptFile(path, this.#buffer, paths.length <= MAX_KEPT));
     this.#seen = new Uint8Array(paths.length * WIDTH);
   }
 

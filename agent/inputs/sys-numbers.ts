@@ -7,6 +7,9 @@ const MINUS = 45;
 const ZERO = 48;
 const LOWER_X = 120;
 
+/** A host of containers has hundreds of network devices with a dozen files each; descriptors are a limit that the sockets share. */
+export const MAX_KEPT = 300;
+
 /** The number at the start of `bytes`: decimal with an optional sign, or hexadecimal with 0x. NaN when there is none or something else follows it. */
 export function parseNumber(bytes: Uint8Array, length: number): number {
   let pos = 0;
@@ -33,7 +36,8 @@ export class SysNumbers {
 
   open(paths: readonly string[]): void {
     this.close();
-    this.#files = paths.map((path) => new KeptFile(path, this.#buffer));
+    const keep = paths.length <= MAX_KEPT;
+    this.#files = paths.map((path) => new KeptFile(path, this.#buffer, keep));
   }
 
   read(timeMs: Millis, into: Float64Array, offset: number): void {

@@ -100,6 +100,44 @@ test('a hung mount is asked once, shows its last answer, then counts as hung; th
   expect(questions).toBe(3);
 });
 
+test('dead file servers hold two threads at most, and local disks are asked on', async () => {
+  const remote = ['/n1', '/n2', '/n3', '/n4'].map((point) => mount(point, 'nfs4')).join('');
+  tree.write('proc/1/mountinfo', remote + mount('/') + mount('/a'));
+  const waiting = new Map<string, Parameters<Statfs>[1]>();
+  const { clock, read } = filesystems((path, done) => {
+    if (path.startsWith('/n')) waiting.set(path, done);
+    else done(null, STATS);
+  });
+  const nfs = (metric: string, point: string) => `node_filesystem_${metric}{device=/dev/x,fstype=nfs4,mountpoint=${point}}`;
+  await read();
+  expect([...waiting.keys()]).toEqual(['/n1', '/n2']);
+  await clock.advance(5_000);
+  expect(await read()).toMatchObject({
+    [nfs('mount_hung', '/n1')]: 1,
+    [nfs('mount_hung', '/n3')]: 0,
+    [nfs('device_error', '/n3')]: 1,
+    [of('size_bytes', '/a')]: 409_600,
+  });
+  expect([...waiting.keys()]).toEqual(['/n1', '/n2']);
+  waiting.get('/n1')!(null, STATS);
+  expect([...waiting.keys()]).toEqual(['/n1', '/n2', '/n3']);
+  waiting.get('/n3')!(null, STATS);
+  expect(await read()).toMatchObject({
+    [nfs('size_bytes', '/n3')]: 409_600,
+    [nfs('device_error', '/n3')]: 0,
+    [nfs('mount_hung', '/n2')]: 1,
+  });
+});
+
+test('a path no system call takes is an error of that mount', async () => {
+  tree.write('proc/1/mountinfo', mount('/') + mount('/a'));
+  const { read } = filesystems((path, done) => {
+    if (path === '/a') throw new TypeError('null byte');
+    done(null, STATS);
+  });
+  expect(await read()).toMatchObject({ [of('device_error', '/a')]: 1, [of('device_error', '/')]: 0 });
+});
+
 test('mounts come and go; an answer for one that went is dropped', async () => {
   tree.write('proc/1/mountinfo', mount('/') + mount('/a'));
   let late: Parameters<Statfs>[1] | undefined;

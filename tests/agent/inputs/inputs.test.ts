@@ -1,4 +1,5 @@
 /** What the golden trees do not show: single parsers, and how inputs follow a host that changes. */
+import { readdirSync } from 'node:fs';
 import { SteppedClock, silentLog } from '@bellwether/shared';
 import arp, { countByDevice } from '../../../agent/inputs/arp.ts';
 import { createCollector } from '../../../agent/inputs/collect.ts';
@@ -258,6 +259,17 @@ describe('netclass', () => {
     expect(await read(10_000)).toHaveProperty('node_network_mtu_bytes{device=eth0}', 9000);
     set('eth0', { operstate: 'down', carrier: '0', carrier_changes: '3' });
     expect(await read(11_000)).toMatchObject({ 'node_network_up{device=eth0}': 0, 'node_network_carrier{device=eth0}': 0 });
+  });
+
+  test('more devices than descriptors are worth holding', async () => {
+    const devices = Array.from({ length: 400 }, (_, i) => `veth${i}`);
+    for (const device of devices) set(device, { operstate: 'up', carrier_changes: '2' });
+    const read = reader(netclass);
+    const before = readdirSync('/proc/self/fd').length;
+    expect(await read(0)).toHaveProperty('node_network_carrier_changes_total{device=veth399}', 2);
+    expect(readdirSync('/proc/self/fd').length).toBeLessThan(before + 50);
+    set('veth399', { carrier_changes: '3' });
+    expect(await read(1_000)).toHaveProperty('node_network_carrier_changes_total{device=veth399}', 3);
   });
 
   test('devices come and go', async () => {
