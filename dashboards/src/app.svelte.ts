@@ -34,6 +34,10 @@ export class App {
   alerts = $state.raw<AlertView[] | null>(null);
   /** The collector's time, moving once a second. */
   nowMs = $state(0);
+  /** The collector's time is known, so that charts can end at it even when the browser's clock is wrong. */
+  readonly timeKnown = $derived(this.status !== null);
+  /** The tab is shown. */
+  visible = $state(!document.hidden);
   connected = $state(false);
   /** Since when nothing was heard, in seconds; NaN before the first word. */
   silentSeconds = $state(Number.NaN);
@@ -69,6 +73,7 @@ export class App {
       onOpen: (again) => {
         if (again) this.generation++;
       },
+      onRefused: () => void this.#checkSession(),
     });
   }
 
@@ -77,6 +82,7 @@ export class App {
     const stopRouter = this.router.listen();
     const stopTicks = this.clock.every(1_000, () => this.#tick());
     const onVisible = () => {
+      this.visible = !document.hidden;
       if (document.hidden) return;
       this.#tick();
       if (this.#overflowed) this.generation++;
@@ -98,6 +104,7 @@ export class App {
     this.live.request({ type: 'status' });
     this.live.request({ type: 'alerts' });
     this.live.start();
+    void this.attempt(async () => this.#setStatus(await this.client.status()));
   }
 
   signedOut(): void {
@@ -153,6 +160,8 @@ export class App {
   }
 
   toast(kind: Toast['kind'], text: string): void {
+    // What fails every second is said once while it is on the screen.
+    if (this.toasts.some((toast) => toast.text === text)) return;
     const id = ++this.#toastId;
     this.toasts = [...this.toasts.slice(-3), { id, kind, text }];
     this.clock.after(TOAST_MS, () => {
@@ -179,6 +188,16 @@ export class App {
     }
   }
 
+  /** A browser does not say why a socket was refused: an ended session has to be asked for. */
+  async #checkSession(): Promise<void> {
+    try {
+      await this.client.session();
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      if (error.status === 401) this.signedOut();
+    }
+  }
+
   #receive(message: LiveMessage): void {
     if (this.#pending.length >= PENDING_LIMIT) {
       this.#pending.shift();
@@ -201,8 +220,7 @@ export class App {
   #apply(message: LiveMessage): void {
     switch (message.type) {
       case 'status':
-        this.status = message.status;
-        this.#collectorOffsetMs = message.status.nowMs - this.clock.now();
+        this.#setStatus(message.status);
         break;
       case 'alerts':
         this.#announceNew(message.alerts);
@@ -218,6 +236,14 @@ export class App {
         this.toast('failed', message.message);
         break;
     }
+  }
+
+  #setStatus(status: StatusStrip): void {
+    // An answer that was overtaken by a push is older than what is shown.
+    if (this.status !== null && status.nowMs < this.status.nowMs) return;
+    this.status = status;
+    this.#collectorOffsetMs = status.nowMs - this.clock.now();
+    this.nowMs = status.nowMs;
   }
 
   #showHosts(page: HostPage, query: HostQuery | undefined): void {

@@ -23,6 +23,7 @@ function setUp() {
   const sockets: FakeSocket[] = [];
   const seen: LiveMessage[] = [];
   const opens: boolean[] = [];
+  const refusals: number[] = [];
   const live = new Live({
     clock,
     random: () => 0,
@@ -32,11 +33,12 @@ function setUp() {
     },
     onMessage: (message) => seen.push(message),
     onOpen: (again) => opens.push(again),
+    onRefused: () => refusals.push(clock.now()),
   });
   const say = () => sockets.at(-1)!.onmessage?.({ data: JSON.stringify({ type: 'error', message: 'hello' }) });
   live.request({ type: 'status' });
   live.start();
-  return { clock, sockets, seen, opens, live, say };
+  return { clock, sockets, seen, opens, refusals, live, say };
 }
 
 test('standing requests are sent at every opening, the newest of each type', () => {
@@ -81,6 +83,16 @@ test('a silent connection is asked, then replaced', async () => {
   expect([sockets[0]!.closed, live.connected]).toEqual([true, false]);
   await clock.advance(1_000);
   expect(sockets).toHaveLength(2);
+});
+
+test('a refused connection is told apart from a lost one', async () => {
+  const { clock, sockets, refusals } = setUp();
+  sockets[0]!.onopen?.();
+  sockets[0]!.onclose?.();
+  expect(refusals).toEqual([]);
+  await clock.advance(500);
+  sockets[1]!.onclose?.();
+  expect(refusals).toEqual([500]);
 });
 
 test('a socket that never opens is given up', async () => {

@@ -157,6 +157,16 @@ describeInBrowser(`the page in a browser${missing === '' ? '' : ` (skipped: ${mi
     await expect(page.evaluate(inPage.isMarkedStale)).resolves.toBe(false);
   });
 
+  test('a session that ends leads to the sign-in and back to the same place', async () => {
+    const page = await signedIn('/alerts?show=pending');
+    await page.context().clearCookies();
+    server.dropLive(false);
+    await page.getByLabel('Password').fill(server.password);
+    await page.keyboard.press('Enter');
+    await page.getByText('live', { exact: true }).waitFor();
+    expect(page.url()).toBe(`${server.url}/alerts?show=pending`);
+  });
+
   test('the page keeps to its content policy on every screen', async () => {
     const page = await signedIn('/');
     await page.evaluate(inPage.watchPolicy);

@@ -19,6 +19,8 @@ export interface LiveOptions {
   onMessage: (message: LiveMessage) => void;
   /** The connection came up (again): what was missed meanwhile has to be fetched. */
   onOpen: (again: boolean) => void;
+  /** A connection was refused or never came about: the collector is away, or the session has ended. */
+  onRefused: () => void;
 }
 
 const FIRST_DELAY_MS = 500;
@@ -115,8 +117,10 @@ export class Live {
   }
 
   #lost(): void {
+    const refused = !this.#open;
     this.#drop();
     if (this.#stopped) return;
+    if (refused) this.#options.onRefused();
     this.#cancelRetry = this.#options.clock.after(reconnectDelay(this.#attempt++, this.#options.random()), () => this.#connect());
   }
 
