@@ -1,0 +1,290 @@
+/** The composition: the only file that knows every part. main.ts alone has argv, env, signals and process.exit. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { AppError, type Clock, errorCode, errorMessage, type Log, type Millis, StopStack } from '@bellwether/shared';
+import { WIRE_PATH } from '@bellwether/shared/wire';
+import type { FastifyInstance } from 'fastify';
+import cron from 'node-cron';
+import { WebSocketServer } from 'ws';
+import { createAlerts } from './alerts/index.ts';
+import { bellwetherApi, createFleet, createLiveHub, createServer, type LiveHub, routeUpgrades, type Upgrade } from './api/index.ts';
+import { prometheusApi } from './api/prometheus/index.ts';
+import { rulesApi } from './api/rules.ts';
+import {
+  type AccessOptions,
+  type AgentIdentity,
+  type Auth,
+  authApi,
+  authenticateUpgrade,
+  createAuth,
+  type EnrollRequest,
+  type FirstStart,
+  guardRoutes,
+} from './auth/index.ts';
+import type { CollectorConfig } from './config.ts';
+import { createGateway } from './gateway/index.ts';
+import { createInventory } from './inventory/index.ts';
+import { createQueryEngine } from './query/index.ts';
+import { loadRuleFiles, type RuleGroupConfig, rulePack, startRules } from './rules/index.ts';
+import { SELF_INTERVAL_MS, SelfMetrics } from './self-metrics.ts';
+import { registerSelfMetrics } from './self-metrics-list.ts';
+import { openState } from './state/index.ts';
+import { openEmbeddedStore } from './store/index.ts';
+import { type HostWatch, startHostWatch } from './uptime/index.ts';
+import { VERSION } from './version.ts';
+import { createHostDetail, createStatus, knownHosts, type ViewSources } from './views.ts';
+
+export interface CollectorOptions {
+  readonly config: CollectorConfig;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Folder of the built page. */
+  readonly webDir: string;
+}
+
+export interface RunningCollector {
+  /** `http://127.0.0.1:8720` */
+  readonly url: string;
+  readonly auth: Auth;
+  readonly firstStart: FirstStart;
+  /** Takes what can change without a restart from another configuration; a bad one changes nothing and throws. */
+  reload(config: CollectorConfig): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export async function startCollector({ config, clock, log, webDir }: CollectorOptions): Promise<RunningCollector> {
+  const stops = new StopStack(log); // undoes, newest first
+  try {
+    const ruleGroups = await loadRules(config);
+    const state = stops.own('state', await openState({ dir: config.data_dir, clock }));
+    const inventory = createInventory(state);
+    const watch = stops.own('hosts', await startHostWatch({ ledger: inventory, clock, log }));
+    const auth = createAuth({
+      state,
+      clock,
+      log,
+      enrolled: (agent, request, wanted) => enrolled(watch, agent, request, wanted, clock.now()),
+    });
+    const firstStart = await auth.firstStart();
+    const store = stops.own(
+      'store',
+      await openEmbeddedStore({ dir: join(config.data_dir, 'store'), clock, log, retentionMs: config.retention }),
+    );
+    const engine = createQueryEngine({ store, clock, limits: queryLimits(config) });
+
+    const url = `${config.tls === undefined ? 'http' : 'https'}://${config.listen.text}`;
+    const externalUrl = config.external_url ?? url;
+    const alerts = stops.own('alerts', await createAlerts({ state, config: config.alerting, clock, log, externalUrl }));
+    const rules = stops.own(
+      'rules',
+      await startRules({
+        groups: ruleGroups,
+        engine,
+        alerts,
+        state,
+        clock,
+        log,
+        externalUrl,
+        write: ({ key, timeMs, series, presence, values }) => {
+          store.append(store.openGroup(`collector/rules/${key}`, series), { timeMs, presence, values });
+        },
+      }),
+    );
+
+    const gateway = stops.own(
+      'gateway',
+      createGateway({
+        store,
+        clock,
+        log,
+        intervalMs: config.agents.interval,
+        authenticate: async (authorization) => auth.authenticateAgent(authorization),
+        known: watch.hosts().map(({ id, name, connected }) => ({ agentId: id, hostname: name, wasConnected: connected })),
+        hooks: {
+          connected: ({ agentId, hostname }, hello, backlog, now) =>
+            watch.connected(
+              agentId,
+              hostname,
+              {
+                bootId: hello.bootId,
+                startedMs: hello.startedMs + (now - hello.clockMs),
+                lastGoodbye: hello.lastGoodbye?.reason ?? null,
+                backlog,
+                os: hello.os,
+                agentVersion: hello.agentVersion,
+              },
+              now,
+            ),
+          disconnected: ({ agentId }, cause, now) => watch.disconnected(agentId, cause, now),
+          event: ({ agentId }, kind, text, timeMs) => watch.event(agentId, kind, text, timeMs),
+          upChanged: () => rules.wake('up'),
+        },
+      }),
+    );
+
+    const views: ViewSources = {
+      clock,
+      store,
+      engine,
+      gateway,
+      watch,
+      alerts: () => alerts.list(),
+      gaps: (hostId, sinceMs) => inventory.gaps(hostId, sinceMs, clock.now()),
+    };
+    const fleet = createFleet({ hosts: () => knownHosts(views), alerts: views.alerts, engine, log });
+    const status = createStatus(views, fleet);
+    const live = stops.own(
+      'live',
+      createLiveHub({
+        clock,
+        log,
+        engine,
+        fleet,
+        status,
+        alerts: views.alerts,
+        liveMode: (id, durationMs) => gateway.liveMode(id, durationMs),
+      }),
+    );
+
+    const self = new SelfMetrics();
+    registerSelfMetrics(self, { store, gateway, alerts, rules, live, clock });
+    stops.defer(
+      'self metrics',
+      clock.every(SELF_INTERVAL_MS, () =>
+        quietly(log, 'self metrics', () => self.store(store, clock.now() - (clock.now() % SELF_INTERVAL_MS))),
+      ),
+    );
+    const nightly = cron.schedule('17 3 * * *', () => inventory.prune(clock.now()).then(() => undefined));
+    stops.defer('calendar', () => nightly.destroy());
+
+    const app = await createServer({ log, webDir, tls: readTls(config) });
+    stops.defer('http', () => app.close());
+    const access: AccessOptions = { auth, externalUrl: config.external_url };
+    guardRoutes(app, access);
+    await app.register(authApi(access));
+    await app.register(prometheusApi({ engine, store, clock, buildInfo: { version: VERSION } }));
+    await app.register(rulesApi(rules));
+    await app.register(
+      bellwetherApi({
+        fleet,
+        engine,
+        clock,
+        status,
+        host: createHostDetail(views, fleet),
+        alerts: views.alerts,
+        acknowledge: (fingerprint, user, note, now) => alerts.acknowledge(fingerprint, user, note, now),
+        deliveries: (limit) => alerts.deliveries(limit),
+        events: (host, limit) => inventory.events(host, limit),
+      }),
+    );
+    healthRoutes(app, self);
+    const { upgrade, closeLive } = liveUpgrade(access, live, log);
+    stops.defer('live sockets', closeLive);
+    routeUpgrades(app, { [WIRE_PATH]: (request, socket, head) => gateway.upgrade(request, socket, head), '/live': upgrade });
+    await listen(app, config);
+    log.info({ url, dataDir: config.data_dir }, 'collector ready');
+
+    return {
+      url,
+      auth,
+      firstStart,
+      async reload(next) {
+        const groups = await loadRules(next);
+        alerts.reload(next.alerting);
+        await rules.reload(groups);
+        log.info({}, 'configuration reloaded');
+      },
+      stop: () => stops.run(),
+    };
+  } catch (cause) {
+    await stops.run();
+    throw cause;
+  }
+}
+
+function enrolled(
+  watch: HostWatch,
+  { agentId, hostname }: AgentIdentity,
+  { os }: EnrollRequest,
+  wanted: string | undefined,
+  now: Millis,
+): void {
+  watch.enrolled(agentId, hostname, os, now);
+  if (wanted !== undefined) {
+    watch.event(agentId, 'name-taken', `Another host is called ${wanted} already; this one is shown as ${hostname}.`, now);
+  }
+}
+
+async function loadRules({ rules }: CollectorConfig): Promise<RuleGroupConfig[]> {
+  return [...(rules.pack ? rulePack() : []), ...(await loadRuleFiles(rules.files))];
+}
+
+function queryLimits({ query }: CollectorConfig): { maxSamples: number; maxSeries: number; timeoutMs: Millis; lookbackMs: Millis } {
+  return { maxSamples: query.max_samples, maxSeries: query.max_series, timeoutMs: query.timeout, lookbackMs: query.lookback };
+}
+
+function readTls({ tls }: CollectorConfig): { cert: string; key: string } | undefined {
+  if (tls === undefined) return undefined;
+  try {
+    return { cert: readFileSync(tls.cert, 'utf8'), key: readFileSync(tls.key, 'utf8') };
+  } catch (cause) {
+    throw new AppError('CONFIG_INVALID', `The certificate or key named in tls cannot be read: ${errorMessage(cause)}.`, { cause });
+  }
+}
+
+async function listen(app: FastifyInstance, { listen: { host, port, text } }: CollectorConfig): Promise<void> {
+  try {
+    await app.listen({ host, port });
+  } catch (cause) {
+    const code = errorCode(cause);
+    const why =
+      code === 'EADDRINUSE'
+        ? 'another program listens there already'
+        : code === 'EACCES'
+          ? 'this user may not open that port'
+          : code === 'EADDRNOTAVAIL'
+            ? 'this machine does not have that address'
+            : errorMessage(cause);
+    throw new AppError(
+      'CONFIG_INVALID',
+      `Cannot listen on ${text}: ${why}. Set listen in bellwether.yml or BELLWETHER_LISTEN to another address.`,
+      { cause },
+    );
+  }
+}
+
+function healthRoutes(app: FastifyInstance, self: SelfMetrics): void {
+  const anonymous = { config: { access: 'anonymous' } } as const;
+  app.get('/-/healthy', anonymous, (_request, reply) => reply.type('text/plain').send('Bellwether is healthy.\n'));
+  app.get('/-/ready', anonymous, (_request, reply) => reply.type('text/plain').send('Bellwether is ready.\n'));
+  app.get('/metrics', { config: { access: 'read' } }, (_request, reply) =>
+    reply.type('text/plain; version=0.0.4; charset=utf-8').send(self.text()),
+  );
+}
+
+/** `/live` takes the credentials of any request, and for cookies the page's own origin only. */
+function liveUpgrade(access: AccessOptions, live: LiveHub, log: Log): { upgrade: Upgrade; closeLive: () => void } {
+  const sockets = new WebSocketServer({ noServer: true, maxPayload: 256 * 1024, perMessageDeflate: { threshold: 1_024 } });
+  return {
+    closeLive: () => sockets.close(),
+    upgrade(request, socket, head) {
+      socket.on('error', () => socket.destroy());
+      authenticateUpgrade(request, 'read', access).then(
+        () => sockets.handleUpgrade(request, socket, head, (accepted) => live.accept(accepted)),
+        (error: unknown) => {
+          const status = error instanceof AppError && error.status === 403 ? '403 Forbidden' : '401 Unauthorized';
+          if (!(error instanceof AppError)) log.error({ error: errorMessage(error) }, 'live authentication failed');
+          socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+        },
+      );
+    },
+  };
+}
+
+function quietly(log: Log, what: string, work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    log.warn({ what, error: errorMessage(error) }, 'background work failed');
+  }
+}
