@@ -37,22 +37,34 @@ export class KeptFile {
 
   /** Reads the whole file into the shared buffer and returns its length. Throws what the system says; the next call opens the file anew. */
   read(): number {
-    try {
-      if (this.#fd < 0) this.#fd = openSync(this.path, 'r');
-      let length = 0;
-      for (;;) {
-        if (length === this.#buffer.bytes.length) this.#buffer.grow(this.path);
-        const { bytes } = this.#buffer;
-        const got = readSync(this.#fd, bytes, length, bytes.length - length, length);
-        length += got;
-        if (got < SURELY_LAST_BYTES && length < bytes.length) break;
+    if (this.#fd >= 0) {
+      try {
+        return this.#readAll();
+      } catch {
+        // The descriptor may belong to a device that went and came back under its name; if not, the fresh one fails too.
+        this.close();
       }
-      if (!this.#keep) this.close();
-      return length;
+    }
+    try {
+      this.#fd = openSync(this.path, 'r');
+      return this.#readAll();
     } catch (error) {
       this.close();
       throw error;
     }
+  }
+
+  #readAll(): number {
+    let length = 0;
+    for (;;) {
+      if (length === this.#buffer.bytes.length) this.#buffer.grow(this.path);
+      const { bytes } = this.#buffer;
+      const got = readSync(this.#fd, bytes, length, bytes.length - length, length);
+      length += got;
+      if (got < SURELY_LAST_BYTES && length < bytes.length) break;
+    }
+    if (!this.#keep) this.close();
+    return length;
   }
 
   /** Like `read`, but -1 for a file this kernel or device does not have (or that has no value now); such a file is tried again once a minute. */
