@@ -9,10 +9,11 @@ import { histogramFraction, histogramQuantile } from './histograms.ts';
 import { info } from './info.ts';
 import { labelJoin, labelReplace, sortByLabel, sortByValue } from './label-functions.ts';
 import { CALENDAR_FUNCTIONS, SAMPLE_FUNCTIONS, SCALED_FUNCTIONS } from './sample-functions.ts';
-import { type RangeInput, selectInstant } from './selectors.ts';
+import { selectInstant } from './selectors.ts';
 import { formatLiteral, formatOpenMetrics, quote } from './text.ts';
 import { type Grid, type Value, VectorBuilder, type VectorValue, withLabel } from './vector.ts';
-import { type Kernel, WINDOW_FUNCTIONS, type Window } from './window-functions.ts';
+import { WINDOW_FUNCTIONS } from './window-functions.ts';
+import { WindowSlide } from './window-slide.ts';
 
 type CallImplementation = (evaluator: Evaluator, call: CallExpr, grid: Grid) => Promise<Value>;
 
@@ -99,13 +100,17 @@ async function overWindows(evaluator: Evaluator, call: CallExpr, grid: Grid): Pr
         ? fn.make(column, { rangeMs: input.rangeMs, scalars })
         : extendedKernel(name, extend === 'smoothed', input.rangeMs);
     const row = builder.row();
-    const found = slide(kernel, column, input, grid, reachBack, reachAhead, builder.values, builder.present, row);
+    const slide = new WindowSlide(kernel, column, input, grid, {
+      reachBack,
+      reachAhead,
+      constantTime: extend === undefined && fn.constantTime === true,
+    });
+    const found = await slide.into(run, builder.values, builder.present, row);
     if (found > 0) {
       builder.keep(column.labels, column.dropName || fn.keepsName !== true);
       if (name === 'rate' || name === 'increase') remindOfCounter(evaluator, column.labels, arg);
     }
     run.hold(found);
-    if (run.spend(column.times.length + 4 * grid.count)) await run.breathe();
   }
   return builder.build();
 }
@@ -114,45 +119,6 @@ function checkExtended(extend: 'anchored' | 'smoothed', name: string): void {
   const allowed = extend === 'anchored' ? ANCHORED : SMOOTHED;
   if (allowed.has(name)) return;
   throw new AppError('QUERY_FAILED', `${extend} modifier can only be used with: ${[...allowed].sort().join(', ')} - not with ${name}`);
-}
-
-/** Moves the window along one column; both of its edges only ever go forward. Returns how many steps have a value. */
-function slide(
-  kernel: Kernel,
-  { times, values }: { readonly times: Float64Array; readonly values: Float64Array },
-  { rangeMs, gaze }: RangeInput,
-  grid: Grid,
-  reachBack: number,
-  reachAhead: number,
-  out: Float64Array,
-  present: Uint8Array,
-  row: number,
-): number {
-  const window: Window = { times, values, lo: 0, hi: 0, startMs: 0, endMs: 0, timeMs: 0, step: 0, absent: false };
-  const { length } = times;
-  let lo = 0;
-  let hi = 0;
-  let found = 0;
-  for (let step = 0; step < grid.count; step++) {
-    const endMs = gaze.baseMs + step * gaze.stepMs;
-    const startMs = endMs - rangeMs;
-    while (hi < length && times[hi]! <= endMs + reachAhead) hi++;
-    while (lo < hi && times[lo]! <= startMs - reachBack) lo++;
-    if (lo === hi) continue;
-    window.lo = lo;
-    window.hi = hi;
-    window.startMs = startMs;
-    window.endMs = endMs;
-    window.timeMs = grid.startMs + step * grid.stepMs;
-    window.step = step;
-    window.absent = false;
-    const value = kernel(window);
-    if (window.absent) continue;
-    out[row + step] = value;
-    present[row + step] = 1;
-    found++;
-  }
-  return found;
 }
 
 function remindOfCounter(evaluator: Evaluator, labels: readonly string[], arg: Expr): void {
@@ -267,8 +233,8 @@ async function absentOverTime(evaluator: Evaluator, call: CallExpr, grid: Grid):
   const missing = new Uint8Array(grid.count).fill(1);
   const values = new Float64Array(grid.count);
   for (const column of input.columns) {
-    slide(() => 1, column, input, grid, 0, 0, values, present, 0);
-    if (evaluator.run.spend(column.times.length + grid.count)) await evaluator.run.breathe();
+    const slide = new WindowSlide(() => 1, column, input, grid, { reachBack: 0, reachAhead: 0, constantTime: true });
+    await slide.into(evaluator.run, values, present, 0);
   }
   for (let step = 0; step < grid.count; step++) if (present[step] === 1) missing[step] = 0;
   return absentVector(missing, arg);

@@ -28,7 +28,7 @@ export interface Column {
 }
 
 /** Work units (about a sample touched) between two looks at the clock and turns of the event loop. */
-const BREATH = 1_000_000;
+const BREATH = 400_000;
 
 export class Evaluation {
   readonly query: string;
@@ -122,6 +122,7 @@ export class Evaluation {
       columns = await store.select({ matchers, fromMs, toMs, newestOnly, stepMs, signal, maxSamples, maxSeries: limits.maxSeries });
     } catch (error) {
       if (signal?.aborted === true) throw canceled();
+      if (error instanceof AppError && error.code === 'QUERY_TOO_LARGE') throw tooManySamples(error);
       throw error;
     }
     this.check();
@@ -160,8 +161,9 @@ function stripStale(column: SeriesColumns): Column {
   return { labels, dropName: false, times: cleanTimes.subarray(0, kept), values: cleanValues.subarray(0, kept) };
 }
 
-export function tooManySamples(): AppError {
-  return new AppError('QUERY_TOO_LARGE', 'query processing would load too many samples into memory in query execution');
+function tooManySamples(cause?: AppError): AppError {
+  const text = 'query processing would load too many samples into memory in query execution';
+  return new AppError('QUERY_TOO_LARGE', cause === undefined ? text : `${text}: ${cause.message}`, { cause });
 }
 
 function tooManySeries(limit: number): AppError {

@@ -1,6 +1,5 @@
 /** Precedence-climbing parser for the whole of PromQL. */
-import type { AppError } from '@bellwether/shared';
-import { errorMessage, METRIC_NAME, parseDuration } from '@bellwether/shared';
+import { AppError, errorMessage, METRIC_NAME, parseDuration } from '@bellwether/shared';
 import { compileMatcher, type Matcher, type MatcherOp } from '../store/index.ts';
 import type {
   AggregateOp,
@@ -49,8 +48,13 @@ const PRECEDENCE: ReadonlyMap<string, number> = new Map([
   ['^', 6],
 ]);
 const POWER = 6;
+/** Keywords with a bracket of their own behind them: no calls. */
+const MATCHING_WORDS: ReadonlySet<string> = new Set(['on', 'ignoring', 'group_left', 'group_right', 'bool', 'atan2']);
+const NO_FUNCTIONS: ReadonlySet<string> = new Set([...MATCHING_WORDS, 'by', 'without', 'offset', 'and', 'or', 'unless']);
 /** Deeper nesting than any person writes; keeps hostile input from using up the stack. */
 const MAX_DEPTH = 400;
+/** Operators in a row (`a + a + ...`), which nest to the left. */
+const MAX_CHAIN = 1000;
 
 /** Parses and type-checks a query. Throws AppError QUERY_INVALID and nothing else. */
 export function parse(query: string): Expr {
@@ -90,8 +94,9 @@ class Parser {
     if (++this.#depth > MAX_DEPTH)
       throw parseError(this.#query, this.#tokens.peek().start, `the query nests deeper than ${MAX_DEPTH} levels`);
     let left = this.#unary();
-    for (;;) {
+    for (let links = 0; ; links++) {
       const token = this.#tokens.peek();
+      if (links > MAX_CHAIN) throw parseError(this.#query, token.start, `more than ${MAX_CHAIN} operators in a row`);
       const op = token.kind === 'word' ? token.text.toLowerCase() : token.kind === 'symbol' ? token.text : '';
       const precedence = PRECEDENCE.get(op);
       if (precedence === undefined || precedence < minimum) break;
@@ -150,7 +155,11 @@ class Parser {
     if (AGGREGATES.has(lower) && (next.text === '(' || isWord(next.text, next.kind, 'by', 'without'))) {
       return this.#aggregate(lower as AggregateOp, token.start);
     }
-    if (next.kind === 'symbol' && next.text === '(') return this.#call(token.text, token.start);
+    if (next.kind === 'symbol' && next.text === '(' && !NO_FUNCTIONS.has(lower)) return this.#call(token.text, token.start);
+    if (next.text === '(' && MATCHING_WORDS.has(lower)) {
+      this.#tokens.back();
+      throw this.#tokens.unexpected('');
+    }
     if (lower === 'inf' || lower === 'nan') {
       const value = lower === 'inf' ? Number.POSITIVE_INFINITY : Number.NaN;
       return { kind: 'number', value, asDuration: false, start: token.start, end: token.end };
@@ -350,8 +359,14 @@ class Parser {
   }
 
   #asParseError(error: unknown, start: number): AppError {
-    const text = errorMessage(error);
-    return /^\d+:\d+: parse error/.test(text) ? (error as AppError) : parseError(this.#query, start, text);
+    if (error instanceof AppError && error.cause === undefined && /parse error:/.test(error.message)) return error;
+    const text = errorMessage(error instanceof AppError && error.cause !== undefined ? error.cause : error);
+    // The library shows the expression with its own anchors; Prometheus with others.
+    return parseError(
+      this.#query,
+      start,
+      text.replace(/`\(\?s\)([^`]*)`/, (_, pattern) => `\`^(?s:${pattern})$\``),
+    );
   }
 
   #postfix(primary: Expr): Expr {
@@ -363,10 +378,10 @@ class Parser {
       else if (tokens.at('@')) {
         tokens.next();
         const at = this.#atTime();
-        expr = this.#shifted(expr, token.start, { at });
+        expr = this.#shifted(expr, { at });
       } else if (tokens.atWord('offset')) {
         tokens.next();
-        expr = this.#shifted(expr, token.start, { offset: this.#durations.operand('offset') });
+        expr = this.#shifted(expr, { offset: this.#durations.operand('offset') });
       } else if (tokens.atWord('anchored', 'smoothed')) {
         tokens.next();
         expr = this.#extended(expr, token.text.toLowerCase() as 'anchored' | 'smoothed', token.start);
@@ -405,15 +420,17 @@ class Parser {
     return withSelector(expr as VectorSelector | MatrixSelector, { extend }, this.#tokens.previousEnd());
   }
 
-  #shifted(expr: Expr, start: number, change: { offset: DurationExpr } | { at: AtTime }): Expr {
+  #shifted(expr: Expr, change: { offset: DurationExpr } | { at: AtTime }): Expr {
     const what = 'offset' in change ? 'offset' : '@';
     const shifted = expr.kind === 'range' ? expr.selector : expr;
     if (shifted.kind !== 'selector' && shifted.kind !== 'subquery') {
       const text = `${what} modifier must be preceded by an instant vector selector or range vector selector or a subquery`;
-      throw parseError(this.#query, start, text);
+      throw parseError(this.#query, expr.start, text);
     }
-    if ('offset' in change && shifted.offset !== undefined) throw parseError(this.#query, start, 'offset may not be set multiple times');
-    if ('at' in change && shifted.at !== undefined) throw parseError(this.#query, start, '@ <timestamp> may not be set multiple times');
+    if ('offset' in change && shifted.offset !== undefined)
+      throw parseError(this.#query, expr.start, 'offset may not be set multiple times');
+    if ('at' in change && shifted.at !== undefined)
+      throw parseError(this.#query, expr.start, '@ <timestamp> may not be set multiple times');
     const end = this.#tokens.previousEnd();
     if (expr.kind === 'subquery') return { ...expr, ...change, end } satisfies Subquery;
     return withSelector(expr as VectorSelector | MatrixSelector, change, end);
@@ -448,6 +465,8 @@ class Parser {
 
   #number(text: string, start: number): number {
     const value = parseNumber(text);
+    if (value === Number.POSITIVE_INFINITY)
+      throw parseError(this.#query, start, `error parsing number: strconv.ParseFloat: parsing ${quote(text)}: value out of range`);
     if (value === undefined)
       throw parseError(this.#query, start, `error parsing number: strconv.ParseFloat: parsing ${quote(text)}: invalid syntax`);
     return value;

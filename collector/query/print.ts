@@ -97,23 +97,25 @@ function atText(at: AtTime): string {
   return at.kind === 'time' ? (at.timeMs / 1000).toFixed(3) : `${at.kind}()`;
 }
 
-function durationText(expr: DurationExpr): string {
+/** A length alone is shown as a duration; as an operand it stays as it was written, since `2 * 5m` multiplies by a number. */
+function durationText(expr: DurationExpr, isOperand = false): string {
+  const operand = (part: DurationExpr) => durationText(part, true);
   switch (expr.kind) {
     case 'length': {
       const ms = expr.seconds * 1000;
-      return Number.isInteger(ms) && Number.isSafeInteger(ms) ? formatDuration(ms) : formatLiteral(expr.seconds);
+      return (expr.asDuration || !isOperand) && Number.isSafeInteger(ms) ? formatDuration(ms) : formatLiteral(expr.seconds);
     }
     case 'step':
     case 'range':
       return `${expr.kind}()`;
     case 'negate':
-      return `-${durationText(expr.expr)}`;
+      return `-${operand(expr.expr)}`;
     case 'group':
-      return `(${durationText(expr.expr)})`;
+      return `(${operand(expr.expr)})`;
     case 'pick':
-      return `${expr.pick}(${durationText(expr.left)}, ${durationText(expr.right)})`;
+      return `${expr.pick}(${operand(expr.left)}, ${operand(expr.right)})`;
     case 'arithmetic':
-      return `${durationText(expr.left)} ${expr.op} ${durationText(expr.right)}`;
+      return `${operand(expr.left)} ${expr.op} ${operand(expr.right)}`;
   }
 }
 

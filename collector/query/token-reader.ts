@@ -31,8 +31,11 @@ export class TokenReader {
     this.#tokens = tokens;
   }
 
+  /** Throws AppError QUERY_INVALID where the text itself goes wrong (only at the next token, not further ahead). */
   peek(ahead = 0): Token {
-    return this.#tokens[Math.min(this.#at + ahead, this.#tokens.length - 1)]!;
+    const token = this.#tokens[Math.min(this.#at + ahead, this.#tokens.length - 1)]!;
+    if (ahead === 0 && token.kind === 'error') throw parseError(this.#query, token.start, token.text);
+    return token;
   }
 
   next(): Token {
@@ -81,6 +84,7 @@ function describe(token: Token): string {
   const shown = token.text.length > 10 ? `${quote(token.text.slice(0, 10))}...` : quote(token.text);
   switch (token.kind) {
     case 'end':
+    case 'error':
       return 'end of input';
     case 'number':
     case 'duration':
@@ -95,6 +99,6 @@ function describe(token: Token): string {
       if (lower === 'inf' || lower === 'nan') return `number ${shown}`;
       return `identifier ${quote(token.text)}`;
     case 'symbol':
-      return /^[(){}[\],:@]$/.test(token.text) ? quote(token.text) : `<op:${token.text}>`;
+      return /^[(){}[\],:@=]$/.test(token.text) ? quote(token.text) : `<op:${token.text}>`;
   }
 }

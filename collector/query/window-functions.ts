@@ -27,6 +27,8 @@ export interface WindowCall {
 
 export interface WindowFunction {
   readonly keepsName?: boolean;
+  /** A window costs the same however many samples it holds. */
+  readonly constantTime?: boolean;
   make(column: Column, call: WindowCall): Kernel;
 }
 
@@ -56,6 +58,7 @@ function countChanges(values: Float64Array): Int32Array {
 /** rate, increase and delta: the difference over the window, extrapolated to its borders. */
 function extrapolated(isCounter: boolean, isRate: boolean): WindowFunction {
   return {
+    constantTime: true,
     make({ values }, { rangeMs }) {
       const drops = isCounter ? countDrops(values) : undefined;
       return (window) => {
@@ -87,6 +90,7 @@ function extrapolated(isCounter: boolean, isRate: boolean): WindowFunction {
 
 function instantaneous(isRate: boolean): WindowFunction {
   return {
+    constantTime: true,
     make:
       ({ times, values }) =>
       (window) => {
@@ -104,6 +108,7 @@ function instantaneous(isRate: boolean): WindowFunction {
 /** How many marks of a running count fall strictly inside the window. */
 function counted(count: (values: Float64Array) => Int32Array): WindowFunction {
   return {
+    constantTime: true,
     make({ values }) {
       const running = count(values);
       return ({ lo, hi }) => running[hi - 1]! - running[lo]!;
@@ -111,8 +116,13 @@ function counted(count: (values: Float64Array) => Int32Array): WindowFunction {
   };
 }
 
-function each(calculate: (window: Window) => number, keepsName = false): WindowFunction {
-  return { keepsName, make: () => calculate };
+function each(calculate: (window: Window) => number): WindowFunction {
+  return { make: () => calculate };
+}
+
+/** A function that looks at a border of the window only. */
+function atBorder(calculate: (window: Window) => number, keepsName = false): WindowFunction {
+  return { keepsName, constantTime: true, make: () => calculate };
 }
 
 /** Least squares over the window with time in s from `originMs`: slope and value at the origin. */
@@ -244,10 +254,10 @@ export const WINDOW_FUNCTIONS: Readonly<Record<string, WindowFunction>> = {
   sum_over_time: each(sumOf),
   min_over_time: each(minimumOf),
   max_over_time: each(maximumOf),
-  count_over_time: each(({ lo, hi }) => hi - lo),
-  last_over_time: each(({ values, hi }) => values[hi - 1]!, true),
-  first_over_time: each(({ values, lo }) => values[lo]!, true),
-  present_over_time: each(() => 1),
+  count_over_time: atBorder(({ lo, hi }) => hi - lo),
+  last_over_time: atBorder(({ values, hi }) => values[hi - 1]!, true),
+  first_over_time: atBorder(({ values, lo }) => values[lo]!, true),
+  present_over_time: atBorder(() => 1),
   quantile_over_time: {
     make:
       (_, { scalars }) =>
@@ -257,8 +267,8 @@ export const WINDOW_FUNCTIONS: Readonly<Record<string, WindowFunction>> = {
   stddev_over_time: each((window) => Math.sqrt(varianceOf(window))),
   stdvar_over_time: each(varianceOf),
   mad_over_time: each(medianDeviation),
-  ts_of_first_over_time: each(({ times, lo }) => times[lo]! / 1000),
-  ts_of_last_over_time: each(({ times, hi }) => times[hi - 1]! / 1000),
+  ts_of_first_over_time: atBorder(({ times, lo }) => times[lo]! / 1000),
+  ts_of_last_over_time: atBorder(({ times, hi }) => times[hi - 1]! / 1000),
   ts_of_min_over_time: each((window) => window.times[bestIndex(window, (value, best) => value <= best)]! / 1000),
   ts_of_max_over_time: each((window) => window.times[bestIndex(window, (value, best) => value >= best)]! / 1000),
 };
