@@ -3,7 +3,7 @@
  * older than rows in memory. Both places are bounded; the oldest goes, and is counted.
  */
 import { join } from 'node:path';
-import { type Clock, errorCode, errorMessage, type GroupRow, type Log, type Millis } from '@bellwether/shared';
+import { type Cancel, type Clock, errorCode, errorMessage, type GroupRow, type Log, type Millis } from '@bellwether/shared';
 import { type DroppedRange, type GroupColumns, type QueuedRow, rowBytes, sampleCount } from './row.ts';
 import { Sequence } from './sequence.ts';
 import { Spool, type SpoolFs } from './spool.ts';
@@ -35,7 +35,6 @@ interface Waiting {
   readonly bytes: number;
 }
 
-const CHECK_MS = 1_000;
 /** A spool that cannot be written is tried again this often. */
 const RETRY_MS = 60_000;
 /** Rows in one answer of `read` from memory. */
@@ -57,7 +56,7 @@ export class Backlog {
   #spoolErrors = 0;
   #spoolOkAgainMonoMs = 0;
   #stopped = false;
-  readonly #cancel: () => void;
+  #cancelCheck: Cancel | undefined;
 
   private constructor(options: BacklogOptions, sequence: Sequence, spool: Spool | undefined, dropped: DroppedRange[]) {
     this.#options = options;
@@ -66,7 +65,6 @@ export class Backlog {
     this.#dropped = dropped;
     this.#droppedSamples = dropped.reduce((sum, range) => sum + range.samples, 0);
     this.#ackedSeq = (spool?.firstSeq ?? sequence.last + 1) - 1;
-    this.#cancel = options.clock.every(CHECK_MS, () => this.#check());
   }
 
   static async open(options: BacklogOptions): Promise<Backlog> {
@@ -135,6 +133,7 @@ export class Backlog {
     this.#waiting.push({ row: queued, sinceMonoMs: this.#options.clock.monotonic(), bytes });
     this.#memoryBytes += bytes;
     if (this.#memoryBytes > this.#options.maxMemoryBytes) this.#relieve();
+    this.#armCheck();
     return queued;
   }
 
@@ -192,7 +191,7 @@ export class Backlog {
   async stop(): Promise<void> {
     if (this.#stopped) return;
     this.#stopped = true;
-    this.#cancel();
+    this.#cancelCheck?.();
     await this.#flush;
     this.#startFlush();
     await this.#flush;
@@ -204,6 +203,20 @@ export class Backlog {
 
   #oldestSeq(): number {
     return this.#spool?.firstSeq ?? this.#flushing[0]?.row.seq ?? this.#waiting[0]?.row.seq ?? this.#sequence.last + 1;
+  }
+
+  /** Wakes up when the oldest row in memory will have waited too long; once in that time at most, and not while a flush is under way. */
+  #armCheck(): void {
+    const oldest = this.#waiting[0];
+    if (oldest === undefined || this.#flushing.length > 0 || this.#cancelCheck !== undefined || this.#stopped || this.#spool === undefined)
+      return;
+    const { clock, spoolAfterMs } = this.#options;
+    const dueMonoMs = Math.max(oldest.sinceMonoMs + spoolAfterMs, this.#spoolOkAgainMonoMs);
+    this.#cancelCheck = clock.after(Math.max(0, dueMonoMs - clock.monotonic()), () => {
+      this.#cancelCheck = undefined;
+      this.#check();
+      this.#armCheck();
+    });
   }
 
   #check(): void {
@@ -243,6 +256,7 @@ export class Backlog {
       this.#flushing = [];
       this.#spoolFailed(error);
     }
+    this.#armCheck();
   }
 
   #spoolFailed(error: unknown): void {

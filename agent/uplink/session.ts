@@ -9,6 +9,7 @@ import {
   type CollectorMessage,
   decodeCollectorFrame,
   type GoodbyeReason,
+  type Heartbeat,
   type Hello,
   type LiveMode,
   type Welcome,
@@ -78,6 +79,7 @@ export class Session {
   #state: 'greeting' | 'live' | 'ended' = 'greeting';
   #helloMonoMs = 0;
   #heardMonoMs = 0;
+  #beatMonoMs = Number.NEGATIVE_INFINITY;
   #pausedUntilMonoMs = 0;
   #heartbeatMs: Millis;
   #isDraining = false;
@@ -256,9 +258,15 @@ export class Session {
   }
 
   #beat(): void {
+    const nowMonoMs = this.#options.clock.monotonic();
+    if (nowMonoMs - this.#heardMonoMs > SILENCE_MS + 2 * this.#heartbeatMs) return this.#giveUp('collector is silent');
+    // A frame of rows carried one a moment ago.
+    if (nowMonoMs - this.#beatMonoMs > this.#heartbeatMs / 2) this.#message(this.#heartbeat());
+  }
+
+  #heartbeat(): Heartbeat {
     const { clock, backlog, offsetMs } = this.#options;
-    const silentMs = clock.monotonic() - this.#heardMonoMs;
-    if (silentMs > SILENCE_MS + 2 * this.#heartbeatMs) return this.#giveUp('collector is silent');
+    this.#beatMonoMs = clock.monotonic();
     const sentMs = Math.round(clock.now());
     this.#sentBeats.set(sentMs, clock.monotonic());
     for (const key of this.#sentBeats.keys()) {
@@ -266,7 +274,7 @@ export class Session {
       this.#sentBeats.delete(key);
     }
     const { queuedBatches, queuedBytes, droppedSamples } = backlog.stats();
-    this.#message({ type: 'heartbeat', sentMs, offsetMs: offsetMs(), queuedBatches, queuedBytes, droppedSamples });
+    return { type: 'heartbeat', sentMs, offsetMs: offsetMs(), queuedBatches, queuedBytes, droppedSamples };
   }
 
   #reply(echoMs: Millis, receivedMs: Millis, repliedMs: Millis): void {
@@ -351,6 +359,8 @@ export class Session {
     for (let at = 0; at < rows.length; ) {
       const unfit: QueuedRow[] = [];
       encoder.begin();
+      // One frame, one write, one wake-up at the other end instead of two.
+      if (!isPast && this.#options.clock.monotonic() - this.#beatMonoMs > this.#heartbeatMs / 2) encoder.message(this.#heartbeat());
       while (at < rows.length && !encoder.isFull) {
         const row = rows[at++]!;
         if (!(isPast ? this.#coder.addPast(row) : this.#coder.add(row))) unfit.push(row);
