@@ -1,6 +1,7 @@
 // Written by `npm run gen` from the files of this folder.
 import agentSelf from './agent-self.ts';
 import arp from './arp.ts';
+import bonding from './bonding.ts';
 import conntrack from './conntrack.ts';
 import cpu from './cpu.ts';
 import diskstats from './diskstats.ts';
@@ -15,10 +16,12 @@ import netdev from './netdev.ts';
 import netstat from './netstat.ts';
 import os from './os.ts';
 import pressure from './pressure.ts';
+import schedstat from './schedstat.ts';
 import selinux from './selinux.ts';
 import sockstat from './sockstat.ts';
 import softnet from './softnet.ts';
 import stat from './stat.ts';
+import thermalZone from './thermal-zone.ts';
 import time from './time.ts';
 import udpQueues from './udp-queues.ts';
 import uname from './uname.ts';
@@ -27,6 +30,7 @@ import vmstat from './vmstat.ts';
 export const INPUTS: readonly InputDefinition[] = [
   agentSelf,
   arp,
+  bonding,
   conntrack,
   cpu,
   diskstats,
@@ -40,10 +44,12 @@ export const INPUTS: readonly InputDefinition[] = [
   netstat,
   os,
   pressure,
+  schedstat,
   selinux,
   sockstat,
   softnet,
   stat,
+  thermalZone,
   time,
   udpQueues,
   uname,

@@ -7,7 +7,7 @@ import { runOnce } from '../../../agent/cli/once.ts';
 const GOLDEN = join(import.meta.dirname, 'golden');
 
 /** What comes from the machine the test runs on, not from the files. */
-const ELSEWHERE = /^node_time_zone_offset_seconds.*\n|(?<=node_uname_info\{.*)machine="[^"]*",/gm;
+const ELSEWHERE = /^node_(?:scrape_collector_duration|time_zone_offset)_seconds.*\n|(?<=node_uname_info\{.*)machine="[^"]*",/gm;
 
 test.each(readdirSync(GOLDEN))('%s', async (name) => {
   const root = join(GOLDEN, name);

@@ -2,6 +2,7 @@
 import { readdirSync } from 'node:fs';
 import { SteppedClock, silentLog } from '@bellwether/shared';
 import arp, { countByDevice } from '../../../agent/inputs/arp.ts';
+import bonding from '../../../agent/inputs/bonding.ts';
 import { createCollector } from '../../../agent/inputs/collect.ts';
 import cpu from '../../../agent/inputs/cpu.ts';
 import diskstats from '../../../agent/inputs/diskstats.ts';
@@ -10,9 +11,11 @@ import { parseMounts } from '../../../agent/inputs/mounts.ts';
 import netclass from '../../../agent/inputs/netclass.ts';
 import netdev from '../../../agent/inputs/netdev.ts';
 import os, { parseOsRelease } from '../../../agent/inputs/os.ts';
+import schedstat from '../../../agent/inputs/schedstat.ts';
 import selinux from '../../../agent/inputs/selinux.ts';
 import softnet from '../../../agent/inputs/softnet.ts';
 import { parseNumber } from '../../../agent/inputs/sys-numbers.ts';
+import thermalZone from '../../../agent/inputs/thermal-zone.ts';
 import { zoneName } from '../../../agent/inputs/time.ts';
 import { sumQueues } from '../../../agent/inputs/udp-queues.ts';
 import { rowOf, TempTree } from './support.ts';
@@ -281,5 +284,41 @@ describe('netclass', () => {
     expect(await read(10_000)).not.toHaveProperty('node_network_up{device=eth1}');
     set('eth2', eth0);
     expect(await read(20_000)).toHaveProperty('node_network_up{device=eth2}', 1);
+  });
+});
+
+test('schedstat: the last three numbers of each CPU, in seconds', async () => {
+  tree.write('proc/schedstat', 'version 15\ntimestamp 1\ncpu0 1 0 3 4 5 6 2045936778 343796328 47\ndomain0 3 1 2 3\n');
+  expect(await reader(schedstat)(0)).toEqual({
+    'node_schedstat_running_seconds_total{cpu=0}': 2.045936778,
+    'node_schedstat_waiting_seconds_total{cpu=0}': 0.343796328,
+    'node_schedstat_timeslices_total{cpu=0}': 47,
+  });
+});
+
+test('thermal zones and cooling devices; one that gives no number now is absent', async () => {
+  tree.write('sys/class/thermal/thermal_zone0/type', 'cpu-thermal\n');
+  tree.write('sys/class/thermal/thermal_zone0/temp', '-1500\n');
+  tree.write('sys/class/thermal/cooling_device1/type', 'Fan\n');
+  tree.write('sys/class/thermal/cooling_device1/cur_state', '2\n');
+  const read = reader(thermalZone);
+  const fan = { 'node_cooling_device_cur_state{name=1,type=Fan}': 2 };
+  expect(await read(0)).toEqual({ 'node_thermal_zone_temp{type=cpu-thermal,zone=0}': -1.5, ...fan });
+  tree.write('sys/class/thermal/thermal_zone0/temp', '\n');
+  expect(await read(10_000)).toEqual({ 'node_thermal_zone_temp{type=cpu-thermal,zone=0}': 'stale', ...fan });
+});
+
+test('bonding: links that belong and links that are up', async () => {
+  tree.write('sys/class/net/bonding_masters', 'bond0 bond1\n');
+  tree.write('sys/class/net/bond0/bonding/slaves', 'eth0 eth1 eth2\n');
+  tree.write('sys/class/net/bond0/lower_eth0/bonding_slave/mii_status', 'up\n');
+  tree.write('sys/class/net/bond0/slave_eth1/bonding_slave/mii_status', 'up\n');
+  tree.write('sys/class/net/bond0/lower_eth2/bonding_slave/mii_status', 'down\n');
+  tree.write('sys/class/net/bond1/bonding/slaves', '\n');
+  expect(await reader(bonding)(0)).toEqual({
+    'node_bonding_slaves{master=bond0}': 3,
+    'node_bonding_active{master=bond0}': 2,
+    'node_bonding_slaves{master=bond1}': 0,
+    'node_bonding_active{master=bond1}': 0,
   });
 });

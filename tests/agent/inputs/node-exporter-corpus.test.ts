@@ -30,13 +30,12 @@ const NOT_COMPARED: readonly (readonly [RegExp, string])[] = [
 /** Metrics of node_exporter we do not have, with the reason. */
 const NOT_BUILT: readonly (readonly [RegExp, string])[] = [
   [/^node_(btrfs|xfs|zfs|bcache|bcachefs|nfs|nfsd|mountstats|drbd)_/, 'filesystems with statistics of their own'],
-  [/^node_(md|dmmultipath|fibrechannel|infiniband|nvme|tape|rapl|hwmon|thermal|cooling|power|watchdog|edac|dmi|pcidevice)_/, 'hardware'],
-  [/^node_(ipvs|xfrm|bonding|qdisc|wifi|network_route|tcp_connection|lnstat|sysctl|netdev)_?/, 'network features that few hosts use'],
+  [/^node_(md|dmmultipath|fibrechannel|infiniband|nvme|tape|rapl|hwmon|power|watchdog|edac|dmi|pcidevice)_/, 'hardware'],
+  [/^node_(ipvs|xfrm|qdisc|wifi|network_route|tcp_connection|lnstat|sysctl|netdev)_?/, 'network features that few hosts use'],
   [
     /^node_(buddyinfo|zoneinfo|slabinfo|memory_numa|ksmd|cgroups|interrupts|softirqs_functions|processes|swap|swaps)_?/,
     'off by default in node_exporter',
   ],
-  [/^node_schedstat_/, 'run-queue time of each CPU; the pressure input says the same for the host'],
   [/^node_cpu_(core_throttles|package_throttles)_total$/, 'hardware'],
   [
     /^node_cpu_(info|flag_info|bug_info|isolated|scaling.*|frequency.*|vulnerabilities_info|online)$/,
