@@ -10,7 +10,8 @@ import { hasZodFastifySchemaValidationErrors, serializerCompiler, validatorCompi
 
 const BODY_LIMIT_BYTES = 1024 * 1024;
 /** Scripts, styles and sockets of our own origin only; nothing inline, no frames. */
-const CSP = "default-src 'self'; connect-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+const CSP =
+  "default-src 'self'; connect-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 export type Upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
 
@@ -51,7 +52,9 @@ export async function createServer({ log, webDir, tls }: ServerOptions): Promise
 
 function describe(error: FastifyError): { status: number; code: string; message: string } {
   if (hasZodFastifySchemaValidationErrors(error)) {
-    const problems = error.validation.map(({ instancePath, message }) => `${instancePath.slice(1).replaceAll('/', '.') || 'request'}: ${message}`);
+    const problems = error.validation.map(
+      ({ instancePath, message }) => `${instancePath.slice(1).replaceAll('/', '.') || 'request'}: ${message}`,
+    );
     return { status: 400, code: 'BAD_REQUEST', message: problems.join('; ') };
   }
   if ((error as unknown) instanceof AppError) {
@@ -65,21 +68,16 @@ function describe(error: FastifyError): { status: number; code: string; message:
 
 /** The page is one document: every path that is not a file and not an API is answered with it. It holds no data, so anybody may have it. */
 async function servePage(app: FastifyInstance, webDir: string): Promise<void> {
-  await app.register(async (page) => {
-    page.addHook('onRoute', (route) => {
-      route.config = { ...route.config, access: 'anonymous' };
-    });
-    await page.register(fastifyStatic, {
-      root: webDir,
-      wildcard: false,
-      cacheControl: false,
-      setHeaders: (reply, path) => reply.header('Cache-Control', /[\\/]assets[\\/]/.test(path) ? 'public, max-age=31536000, immutable' : 'no-cache'),
-    });
-    page.get('/*', (request, reply) => {
-      const path = request.url.split('?')[0]!;
-      if (!/^\/(api|-|assets|agent|live|metrics)(\/|$)/.test(path)) return reply.header('Cache-Control', 'no-cache').sendFile('index.html');
+  await app.register(fastifyStatic, { root: webDir, serve: false, cacheControl: false });
+  app.get('/*', { config: { access: 'anonymous' } }, (request, reply) => {
+    const path = request.url.split('?')[0]!;
+    if (/^\/(api|-|agent|live|metrics)(\/|$)/.test(path)) {
       return reply.code(404).send({ error: { code: 'NOT_FOUND', message: `There is nothing at ${path}.` } });
-    });
+    }
+    if (!/\.\w+$/.test(path)) return reply.header('Cache-Control', 'no-cache').sendFile('index.html');
+    // Names below assets/ carry a hash of their content.
+    reply.header('Cache-Control', path.startsWith('/assets/') ? 'public, max-age=31536000, immutable' : 'no-cache');
+    return reply.sendFile(path.slice(1));
   });
 }
 
