@@ -25,6 +25,7 @@ import { WriteBehind } from './write-behind.ts';
 const MAX_ALERTS = 50_000;
 const RESOLVED_KEPT_MS = 900_000;
 const SWEEP_MS = 60_000;
+const TOLD_KEPT_MS = 5 * 86_400_000;
 /** A channel is tried this long at least, however short the group's interval. */
 const LEAST_DEADLINE_MS = 300_000;
 
@@ -184,7 +185,7 @@ class Pipeline implements Alerts {
     this.#route = route;
     this.#channels = channels;
     const now = this.#options.clock.now();
-    for (const alert of this.#alerts.values()) if (alert.state === 'firing') this.#group(alert, now);
+    for (const alert of this.#alerts.values()) if (alert.state !== 'pending') this.#group(alert, now);
   }
 
   onChange(listener: () => void): Cancel {
@@ -292,7 +293,7 @@ class Pipeline implements Alerts {
       );
     }
     for (const target of targets) this.#tell(group, target, alerts, now);
-    this.#tidy(group, now);
+    this.#tidy(group);
   }
 
   #tell(group: Group, target: DeliveryTarget, alerts: readonly LiveAlert[], now: Millis): void {
@@ -350,7 +351,7 @@ class Pipeline implements Alerts {
       const thread = notification.status === 'resolved' ? null : (notification.thread ?? result.thread ?? null);
       this.#remember(notification.groupKey, target, { sentMs: now, firing: by('firing'), resolved: by('resolved'), thread });
       group?.failed.delete(channelKey(target));
-      if (group !== undefined) this.#tidy(group, now);
+      if (group !== undefined) this.#tidy(group);
     } else {
       const content = contentOf(notification.alerts.map((one) => ({ ...one, state: one.status })));
       group?.failed.set(channelKey(target), { content, untilMs: now + LEAST_DEADLINE_MS });
@@ -359,7 +360,7 @@ class Pipeline implements Alerts {
   }
 
   /** Takes out what has ended and needs no more words; an empty group ends. */
-  #tidy(group: Group, now: Millis): void {
+  #tidy(group: Group): void {
     const targets = this.#targets(group.route);
     if (targets.some((target) => this.#deliveries.inProgress(group.key, target) !== undefined)) return;
     for (const fingerprint of group.alerts) {
@@ -371,7 +372,6 @@ class Pipeline implements Alerts {
     group.cancel();
     this.#groups.delete(group.id);
     for (const target of targets) this.#remember(group.key, target, undefined);
-    this.#sweep(now);
   }
 
   #remember(groupKey: string, { receiver, channel }: DeliveryTarget, last: LastNotification | undefined): void {
@@ -409,8 +409,18 @@ class Pipeline implements Alerts {
       this.#forgetAcknowledgement(fingerprint);
       changed = true;
     }
+    this.#forgetTold(now);
     this.#traces.prune();
     if (changed) this.#changed();
+  }
+
+  /** Drops what was told to groups that no route makes any more. */
+  #forgetTold(now: Millis): void {
+    const live = new Set([...this.#groups.values()].map(({ key }) => key));
+    for (const [key, { sentMs }] of this.#told) {
+      const [receiver, channel, groupKey] = key.split('\0') as [string, string, string];
+      if (now - sentMs > TOLD_KEPT_MS && !live.has(groupKey)) this.#remember(groupKey, { receiver, channel }, undefined);
+    }
   }
 
   #forgetAcknowledgement(fingerprint: string): void {

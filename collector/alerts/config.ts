@@ -5,7 +5,7 @@ import { z } from 'zod';
 import type { Channel } from './channels/channel.ts';
 import { createEmail } from './channels/email.ts';
 import { createWebhook } from './channels/webhook.ts';
-import { parseMatchers } from './matcher.ts';
+import { createMatcher, parseMatchers } from './matcher.ts';
 import type { Route, RouteConfig } from './route.ts';
 import { buildRoute } from './route.ts';
 
@@ -28,7 +28,12 @@ const routeFields = {
     .optional()
     .describe('An alert takes the route when all hold: severity="critical", team=~"a|b", env!="dev".'),
   match: labelText.optional().describe('Older form of matchers: label equals value.'),
-  match_re: labelText.optional().describe('Older form of matchers: label matches the regular expression.'),
+  match_re: labelText
+    .superRefine((patterns, context) => {
+      for (const [name, pattern] of Object.entries(patterns)) report(() => createMatcher(name, '=~', pattern), context);
+    })
+    .optional()
+    .describe('Older form of matchers: label matches the regular expression.'),
   continue: z.boolean().optional().describe('Also try the routes after this one.'),
 };
 
