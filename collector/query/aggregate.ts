@@ -254,16 +254,40 @@ async function pickSome(
     for (let step = 0; step < steps; step++) {
       const limit = limits[step]!;
       if (limit < 1) continue;
-      let rows = group.rows.filter((row) => present[row * steps + step] === 1);
-      if (expr.op === 'limitk') rows = rows.slice(0, limit);
-      else rows = rows.sort((a, b) => ranks(a * steps + step, b * steps + step)).slice(0, limit);
+      const rows = bestRows(vector, group.rows, step, limit, expr.op === 'limitk' ? undefined : ranks);
       for (const row of rows) chosen[row * steps + step] = 1;
       if (steps === 1) order.push(...rows);
-      if (run.spend(group.rows.length)) await run.breathe();
+      if (run.spend(4 * group.rows.length)) await run.breathe();
     }
     if (steps > 1) for (const row of group.rows) if (chosen.subarray(row * steps, (row + 1) * steps).includes(1)) order.push(row);
   }
   return maskRows(vector, chosen, order);
+}
+
+/** The first `limit` rows present at a step, by `ranks` if given; of equal ones the earlier stays in front. */
+function bestRows(vector: Vector, rows: readonly number[], step: number, limit: number, ranks: CellOrder | undefined): number[] {
+  const { steps, present } = vector;
+  const best: number[] = [];
+  for (const row of rows) {
+    const cell = row * steps + step;
+    if (present[cell] === 0) continue;
+    if (ranks === undefined) {
+      best.push(row);
+      if (best.length === limit) break;
+      continue;
+    }
+    if (best.length === limit && ranks(cell, best[limit - 1]! * steps + step) >= 0) continue;
+    if (best.length === limit) best.pop();
+    let low = 0;
+    let high = best.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (ranks(cell, best[middle]! * steps + step) < 0) high = middle;
+      else low = middle + 1;
+    }
+    best.splice(low, 0, row);
+  }
+  return best;
 }
 
 function maskRows(vector: Vector, chosen: Uint8Array, order: readonly number[]): VectorValue {

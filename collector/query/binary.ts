@@ -270,7 +270,8 @@ class VectorMatcher {
       if (oneRow < 0 && this.#fillOne === undefined) continue;
       const manyValue = this.#many.values[from + step]!;
       const oneValue = oneRow < 0 ? this.#fillOne! : this.#one.values[oneRow * steps + step]!;
-      const [leftValue, rightValue] = this.#swapped ? [oneValue, manyValue] : [manyValue, oneValue];
+      const leftValue = this.#swapped ? oneValue : manyValue;
+      const rightValue = this.#swapped ? manyValue : oneValue;
       const result = this.#operator(leftValue, rightValue);
       if (this.#filter && result === 0) continue;
       if (used !== undefined && used[step] === 1) {
@@ -290,7 +291,8 @@ class VectorMatcher {
   }
 
   #put(target: ResultRow, step: number, manyValue: number, oneValue: number): void {
-    const [leftValue, rightValue] = this.#swapped ? [oneValue, manyValue] : [manyValue, oneValue];
+    const leftValue = this.#swapped ? oneValue : manyValue;
+    const rightValue = this.#swapped ? manyValue : oneValue;
     const result = this.#operator(leftValue, rightValue);
     if (this.#filter && result === 0) return;
     if (target.present[step] === 1) {

@@ -13,7 +13,7 @@ import { selectInstant } from './selectors.ts';
 import { formatLiteral, formatOpenMetrics, quote } from './text.ts';
 import { type Grid, type Value, VectorBuilder, type VectorValue, withLabel } from './vector.ts';
 import { WINDOW_FUNCTIONS } from './window-functions.ts';
-import { WindowSlide } from './window-slide.ts';
+import { boundsFor, slide, type WindowBounds } from './window-slide.ts';
 
 type CallImplementation = (evaluator: Evaluator, call: CallExpr, grid: Grid) => Promise<Value>;
 
@@ -94,23 +94,23 @@ async function overWindows(evaluator: Evaluator, call: CallExpr, grid: Grid): Pr
   const reachAhead = extend === 'smoothed' ? run.lookbackMs : 0;
   const input = await evaluator.rangeInput(arg, grid, reachBack, reachAhead);
   const builder = new VectorBuilder(grid.count, input.columns.length);
+  const constantTime = extend === undefined && fn.constantTime === true;
+  let bounds: WindowBounds | undefined;
   for (const column of input.columns) {
     const kernel =
       extend === undefined
         ? fn.make(column, { rangeMs: input.rangeMs, scalars })
         : extendedKernel(name, extend === 'smoothed', input.rangeMs);
     const row = builder.row();
-    const slide = new WindowSlide(kernel, column, input, grid, {
-      reachBack,
-      reachAhead,
-      constantTime: extend === undefined && fn.constantTime === true,
-    });
-    const found = await slide.into(run, builder.values, builder.present, row);
+    bounds = boundsFor(column.times, bounds, input, grid.count, reachBack, reachAhead);
+    const target = { values: builder.values, present: builder.present, row };
+    const found = await slide(run, kernel, column, bounds, input, grid, constantTime, target);
     if (found > 0) {
       builder.keep(column.labels, column.dropName || fn.keepsName !== true);
       if (name === 'rate' || name === 'increase') remindOfCounter(evaluator, column.labels, arg);
     }
     run.hold(found);
+    if (run.spend(column.times.length)) await run.breathe();
   }
   return builder.build();
 }
@@ -232,9 +232,10 @@ async function absentOverTime(evaluator: Evaluator, call: CallExpr, grid: Grid):
   const present = new Uint8Array(grid.count);
   const missing = new Uint8Array(grid.count).fill(1);
   const values = new Float64Array(grid.count);
+  let bounds: WindowBounds | undefined;
   for (const column of input.columns) {
-    const slide = new WindowSlide(() => 1, column, input, grid, { reachBack: 0, reachAhead: 0, constantTime: true });
-    await slide.into(evaluator.run, values, present, 0);
+    bounds = boundsFor(column.times, bounds, input, grid.count, 0, 0);
+    await slide(evaluator.run, () => 1, column, bounds, input, grid, true, { values, present, row: 0 });
   }
   for (let step = 0; step < grid.count; step++) if (present[step] === 1) missing[step] = 0;
   return absentVector(missing, arg);

@@ -149,7 +149,7 @@ function stripStale(column: SeriesColumns): Column {
   const { labels, times, values } = column;
   let kept = 0;
   const { length } = times;
-  while (kept < length && !isStaleAt(values, kept)) kept++;
+  while (kept < length && !(Number.isNaN(values[kept]!) && isStaleAt(values, kept))) kept++;
   if (kept === length) return { labels, dropName: false, times, values };
   const cleanTimes = times.slice();
   const cleanValues = values.slice();

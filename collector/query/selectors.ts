@@ -3,6 +3,7 @@ import { isStaleAt, type Millis } from '@bellwether/shared';
 import type { TimeShift, VectorSelector } from './ast.ts';
 import type { Column, Evaluation } from './evaluation.ts';
 import { type Grid, VectorBuilder, type VectorValue } from './vector.ts';
+import { isSameArray } from './window-slide.ts';
 
 /** Where a shifted selector looks at each step: `baseMs + step * stepMs`. */
 export interface Gaze {
@@ -31,26 +32,48 @@ export async function selectInstant(run: Evaluation, selector: VectorSelector, g
   const fixed = steps === 1 || stepMs === 0;
   const columns = await run.select(selector.matchers, baseMs - lookbackMs, lastGaze(gaze, grid), fixed);
   const builder = new VectorBuilder(steps, columns.length);
+  let newest: NewestSamples | undefined;
   for (const { labels, times, values } of columns) {
+    newest = newestFor(times, newest, gaze, lookbackMs, steps);
+    const { indexes } = newest;
     const row = builder.row();
     const out = builder.values;
     const present = builder.present;
-    const { length } = times;
-    let next = 0;
     let found = 0;
     for (let step = 0; step < steps; step++) {
-      const time = baseMs + step * stepMs;
-      while (next < length && times[next]! <= time) next++;
-      if (next === 0 || times[next - 1]! <= time - lookbackMs || isStaleAt(values, next - 1)) continue;
-      out[row + step] = give === 'values' ? values[next - 1]! : times[next - 1]! / 1000;
+      const index = indexes[step]!;
+      if (index < 0) continue;
+      const value = values[index]!;
+      if (Number.isNaN(value) && isStaleAt(values, index)) continue;
+      out[row + step] = give === 'values' ? value : times[index]! / 1000;
       present[row + step] = 1;
       found++;
     }
     if (found > 0) builder.keep(labels, false);
     run.hold(found);
-    if (run.spend(steps + length)) await run.breathe();
+    if (run.spend(steps + times.length)) await run.breathe();
   }
   return builder.build();
+}
+
+/** Per step, the index of the newest sample within the lookback; -1: there is none. */
+interface NewestSamples {
+  readonly times: Float64Array;
+  readonly indexes: Int32Array;
+}
+
+/** `known` itself when it is for the same array of times, which the series of one SeriesGroup share. */
+function newestFor(times: Float64Array, known: NewestSamples | undefined, gaze: Gaze, lookbackMs: Millis, steps: number): NewestSamples {
+  if (known !== undefined && isSameArray(known.times, times)) return known;
+  const indexes = new Int32Array(steps);
+  const { length } = times;
+  let next = 0;
+  for (let step = 0; step < steps; step++) {
+    const time = gaze.baseMs + step * gaze.stepMs;
+    while (next < length && times[next]! <= time) next++;
+    indexes[step] = next > 0 && times[next - 1]! > time - lookbackMs ? next - 1 : -1;
+  }
+  return { times, indexes };
 }
 
 /** What a range function works on. */

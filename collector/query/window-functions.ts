@@ -37,6 +37,11 @@ const none: Kernel = (window) => {
   return 0;
 };
 
+function everDrops(values: Float64Array): boolean {
+  for (let i = 1; i < values.length; i++) if (values[i]! < values[i - 1]!) return true;
+  return false;
+}
+
 /** Index of drops: `drops[i]` is how many of samples 1..i are below the one before them. */
 function countDrops(values: Float64Array): Int32Array {
   const drops = new Int32Array(values.length);
@@ -60,7 +65,7 @@ function extrapolated(isCounter: boolean, isRate: boolean): WindowFunction {
   return {
     constantTime: true,
     make({ values }, { rangeMs }) {
-      const drops = isCounter ? countDrops(values) : undefined;
+      const drops = isCounter && everDrops(values) ? countDrops(values) : undefined;
       return (window) => {
         const { times, lo, hi } = window;
         if (hi - lo < 2) return none(window);
