@@ -58,3 +58,11 @@ test('times name the day only when it is another one, in the given zone', () => 
   expect(berlin.time(Date.UTC(2026, 10, 22, 23, 30), noon)).toBe('23 Nov, 00:30');
   expect(berlin.utc(noon)).toBe('12:00:05 UTC');
 });
+
+test('ticks show the time, at midnight the day', () => {
+  const berlin = timeFormat('Europe/Berlin');
+  const midnight = Date.UTC(2026, 10, 21, 23);
+  expect([0, 6, 12].map((hours) => berlin.tick(midnight + hours * 3_600_000, 6 * 3_600_000))).toEqual(['22 Nov', '06:00', '12:00']);
+  expect(berlin.tick(midnight + 61_000, 1_000)).toBe('00:01:01');
+  expect(berlin.tick(midnight + 3_600_000, 86_400_000)).toBe('22 Nov');
+});

@@ -78,6 +78,8 @@ export function formatAge(ms: Millis): string {
 export interface TimeFormat {
   /** `14:02`, `14:02:09` when `seconds`, with the date in front when it is not the day of `nowMs`. */
   time(timeMs: Millis, nowMs: Millis, seconds?: boolean): string;
+  /** A tick of a time axis whose ticks are `incrementMs` apart: the time, and at midnight the day. */
+  tick(timeMs: Millis, incrementMs: Millis): string;
   /** Date, time with seconds, and zone. */
   full(timeMs: Millis): string;
   utc(timeMs: Millis): string;
@@ -106,6 +108,11 @@ export function timeFormat(timeZone?: string): TimeFormat {
     time(timeMs, nowMs, seconds = false) {
       const text = (seconds ? clockSeconds : clock).format(timeMs);
       return day.format(timeMs) === day.format(nowMs) ? text : `${day.format(timeMs)}, ${text}`;
+    },
+    tick(timeMs, incrementMs) {
+      const text = clock.format(timeMs);
+      if (text === '00:00' || incrementMs >= 86_400_000) return day.format(timeMs);
+      return incrementMs < 60_000 ? clockSeconds.format(timeMs) : text;
     },
     full: (timeMs) => full.format(timeMs),
     utc: (timeMs) => `${utc.format(timeMs)} UTC`,

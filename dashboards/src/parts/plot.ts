@@ -112,10 +112,7 @@ export class Plot {
           ...axis,
           size: 24,
           space: 64,
-          values: (_plot, splits, _axis, _space, incrementMs) => {
-            const lastMs = splits.at(-1) ?? 0;
-            return splits.map((timeMs) => times.time(timeMs, incrementMs >= 86_400_000 ? 0 : lastMs, incrementMs < 60_000));
-          },
+          values: (_plot, splits, _axis, _space, incrementMs) => splits.map((timeMs) => times.tick(timeMs, incrementMs)),
         },
         {
           ...axis,
