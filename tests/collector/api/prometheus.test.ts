@@ -2,7 +2,7 @@ import { gunzipSync } from 'node:zlib';
 import { labelsFrom, SteppedClock } from '@bellwether/shared';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { prometheusApi } from '../../../collector/api/prometheus/index.ts';
-import { createQueryEngine } from '../../../collector/query/index.ts';
+import { createQueryEngine, type QueryEngine } from '../../../collector/query/index.ts';
 import { openMemoryStore } from '../../../collector/store/index.ts';
 
 const START_MS = 1_700_000_000_000;
@@ -228,4 +228,30 @@ test('browsers of other origins may read', async () => {
   const answer = await app.inject({ method: 'OPTIONS', url: '/api/v1/query' });
   expect(answer.statusCode).toBe(204);
   expect(answer.headers['access-control-allow-origin']).toBe('*');
+});
+
+test('a query whose client has gone away ends', async () => {
+  const signals: (AbortSignal | undefined)[] = [];
+  const clock = new SteppedClock(START_MS);
+  const store = openMemoryStore({ clock });
+  const waits: QueryEngine = {
+    range: () => Promise.reject(new Error('not asked')),
+    instant: (_query, _timeMs, options) =>
+      new Promise((_resolve, reject) => {
+        signals.push(options?.signal);
+        options?.signal?.addEventListener('abort', () => reject(new Error('ended')));
+      }),
+  };
+  const server = Fastify();
+  await server.register(prometheusApi({ engine: waits, store, clock, buildInfo: { version: '0' } }));
+  const url = await server.listen({ port: 0, host: '127.0.0.1' });
+  const abort = new AbortController();
+  const answer = fetch(`${url}/api/v1/query?query=1`, { signal: abort.signal });
+  while (signals.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  abort.abort();
+  await expect(answer).rejects.toMatchObject({ name: 'AbortError' });
+  const [signal] = signals;
+  if (signal?.aborted === false) await new Promise((resolve) => signal.addEventListener('abort', resolve));
+  expect(signal?.aborted).toBe(true);
+  await server.close();
 });
