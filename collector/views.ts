@@ -38,16 +38,18 @@ export function knownHosts({ gateway, watch }: Pick<ViewSources, 'gateway' | 'wa
   });
 }
 
-/** Samples a second, from the store's counter, over the time between two calls. */
+/** Agents send on a grid, so a rate means something only over a few of their intervals. */
+const RATE_WINDOW_MS = 30_000;
+
+/** Samples a second over about the last RATE_WINDOW_MS, from the store's counter; call it now and then. */
 export function sampleRate(store: Pick<Store, 'stats'>): (now: Millis) => number {
-  let last: { readonly timeMs: Millis; readonly samples: number } | undefined;
-  let rate = 0;
+  const readings: { readonly timeMs: Millis; readonly samples: number }[] = [];
   return (now) => {
     const samples = store.stats().samplesAppended;
-    if (last !== undefined && now - last.timeMs < 1_000) return rate;
-    if (last !== undefined) rate = Math.round(((samples - last.samples) / (now - last.timeMs)) * 1_000);
-    last = { timeMs: now, samples };
-    return rate;
+    if (readings.length === 0 || now - readings.at(-1)!.timeMs >= 1_000) readings.push({ timeMs: now, samples });
+    while (readings.length > 2 && readings[1]!.timeMs <= now - RATE_WINDOW_MS) readings.shift();
+    const first = readings[0]!;
+    return now === first.timeMs ? 0 : Math.round(((samples - first.samples) / (now - first.timeMs)) * 1_000);
   };
 }
 
@@ -69,7 +71,12 @@ export function createStatus(sources: ViewSources, fleet: Fleet): (now: Millis) 
       worst:
         worst === undefined
           ? null
-          : { name: worst.annotations.summary ?? worst.name, target: worst.labels.instance ?? '', sinceMs: worst.activeMs, owner: worst.acknowledgedBy },
+          : {
+              name: worst.annotations.summary ?? worst.name,
+              target: worst.labels.instance ?? '',
+              sinceMs: worst.activeMs,
+              owner: worst.acknowledgedBy,
+            },
       quietSinceMs: firing.length > 0 ? null : Math.max(startedMs, ...ended),
       samplesPerSecond: rate(now),
       series: sources.store.stats().series,
@@ -107,7 +114,9 @@ export function createHostDetail(sources: ViewSources, fleet: Fleet): (id: strin
     if (row === undefined || known === undefined) return undefined;
     const agent = gateway.agent(id);
     const host = `{job="node",instance=${JSON.stringify(row.name)}}`;
-    const [bootMs, cpus, memoryBytes, agentCpuRatio, agentRssBytes] = await Promise.all(Object.values(FACTS).map((query) => value(query(host), now)));
+    const [bootMs, cpus, memoryBytes, agentCpuRatio, agentRssBytes] = await Promise.all(
+      Object.values(FACTS).map((query) => value(query(host), now)),
+    );
     return {
       ...row,
       firstSeenMs: known.firstSeenMs,

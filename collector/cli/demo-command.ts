@@ -24,7 +24,7 @@ export function demoCommand(program: Command, runner: Runner): void {
     .option('--hosts <count>', 'how many hosts', whole, 100)
     .option('--seed <number>', 'the same seed makes the same fleet', whole, 1)
     .option('--interval <duration>', 'time between readings', duration, 10_000)
-    .option('--history <duration>', "how far the fleet's data reaches back", duration, 3_600_000)
+    .option('--history <duration>', "how far the fleet's data reaches back", duration, 1_800_000)
     .option('--listen <address>', 'address and port of the collector')
     .option('--data-dir <folder>', "where the demo's data is kept (default: a temporary folder)")
     .option('--fleet-only', 'send the fleet to the collector at --url; join token in BELLWETHER_JOIN_TOKEN')

@@ -8,7 +8,7 @@ import { WebSocket } from 'ws';
 import type { HostModel } from './host-model.ts';
 
 /** Between two rows of the history a fake agent back-fills when it first connects. */
-const HISTORY_STEP_MS = 60_000;
+const HISTORY_STEP_MS = 20_000;
 /** A socket with more than this unsent gets nothing new in this turn. */
 const MAX_BACKLOG_BYTES = 256 * 1024;
 const MAX_ROWS_A_TURN = 2_000;

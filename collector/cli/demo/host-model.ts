@@ -74,7 +74,7 @@ export function createHostModel({ seed, index, name, ailment, startMs }: HostMod
 
   const used = (timeMs: Millis): number => {
     if (ailment === 'memory-tight') return 0.955 + 0.01 * noise(hostSeed, 6, timeMs / 10_000);
-    return Math.min(0.85, level(hostSeed, 7, 0.25 + 0.2 * pick(6), timeMs));
+    return 0.8 * (0.2 + 0.5 * pick(6)) + 0.2 * level(hostSeed, 7, 0.3, timeMs); // memory moves less than load
   };
   const pages = (ratio: number): number => Math.floor((ratio * memory) / 4_096) * 4_096;
   const mem: Column[] = [
@@ -150,6 +150,9 @@ export function createHostModel({ seed, index, name, ailment, startMs }: HostMod
     gauge('node_procs_blocked', {}, () => 0),
     gauge('node_boot_time_seconds', {}, () => bootMs / 1_000),
     gauge('node_time_seconds', {}, (timeMs) => timeMs / 1_000),
+    total('node_pressure_cpu_waiting_seconds_total', {}, 68, 0.3 * busy, 6),
+    total('node_pressure_io_waiting_seconds_total', {}, 69, 0.02, 6),
+    total('node_pressure_memory_waiting_seconds_total', {}, 70, ailment === 'memory-tight' ? 0.2 : 0.001, 6),
     gauge('node_filefd_allocated', {}, (timeMs) => 1_000 + Math.floor(500 * noise(hostSeed, 67, timeMs / 10_000))),
     gauge('node_filefd_maximum', {}, () => 1_048_576),
   ];
