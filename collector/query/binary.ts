@@ -14,7 +14,13 @@ export function scalarsBinary(op: BinaryOp, left: Float64Array, right: Float64Ar
 }
 
 /** `vector op scalar`, or with `swapped` `scalar op vector`. A filter keeps the vector's value whichever side it is on. */
-export function vectorScalarBinary(expr: BinaryExpr, vector: Vector, scalars: Float64Array, swapped: boolean): VectorValue {
+export async function vectorScalarBinary(
+  run: Evaluation,
+  expr: BinaryExpr,
+  vector: Vector,
+  scalars: Float64Array,
+  swapped: boolean,
+): Promise<VectorValue> {
   const operator = operatorOf(expr.op);
   const { steps, labels } = vector;
   const filter = COMPARISONS.has(expr.op) && !expr.bool;
@@ -28,6 +34,7 @@ export function vectorScalarBinary(expr: BinaryExpr, vector: Vector, scalars: Fl
       values[at] = filter ? value : result;
       if (filter) present[at] = result;
     }
+    if (run.spend(2 * steps)) await run.breathe();
   }
   return { kind: 'vector', steps, labels, dropName: filter ? vector.dropName : labels.map(() => true), values, present };
 }

@@ -46,9 +46,12 @@ async function mapSamples(evaluator: Evaluator, call: CallExpr, grid: Grid, map:
 }
 
 async function mapped(evaluator: Evaluator, vector: VectorValue, map: (value: number) => number): Promise<VectorValue> {
+  const { steps } = vector;
   const values = new Float64Array(vector.values.length);
-  for (let at = 0; at < values.length; at++) if (vector.present[at] === 1) values[at] = map(vector.values[at]!);
-  if (evaluator.run.spend(values.length)) await evaluator.run.breathe();
+  for (let from = 0; from < values.length; from += steps) {
+    for (let at = from; at < from + steps; at++) if (vector.present[at] === 1) values[at] = map(vector.values[at]!);
+    if (evaluator.run.spend(2 * steps)) await evaluator.run.breathe();
+  }
   return { ...vector, values, dropName: vector.labels.map(() => true) };
 }
 

@@ -44,7 +44,8 @@ export class Evaluation {
   readonly #selections = new Map<string, Promise<readonly SeriesColumns[]>>();
   readonly #withoutStale = new WeakMap<SeriesColumns, Column>();
   #work = 0;
-  #samples = 0;
+  #loaded = 0;
+  #held = 0;
 
   constructor(options: EvaluationOptions) {
     this.#options = options;
@@ -74,10 +75,21 @@ export class Evaluation {
     return evaluateDuration(this.query, expr, this.stepMs / 1000, (this.endMs - this.startMs) / 1000);
   }
 
-  /** Counts samples now held in memory (negative: let go). Throws AppError QUERY_TOO_LARGE beyond the limit. */
+  /** Counts samples a node makes. Throws AppError QUERY_TOO_LARGE when it and all that is held go beyond the limit. */
   hold(samples: number): void {
-    this.#samples += samples;
-    if (this.#samples > this.limits.maxSamples) throw tooManySamples();
+    this.#held += samples;
+    if (this.#loaded + this.#held > this.limits.maxSamples) throw tooManySamples();
+  }
+
+  /** Samples made so far and not let go; give it back to `settle` when a node is done. */
+  get held(): number {
+    return this.#held;
+  }
+
+  /** Of all that was made since `before`, `kept` samples are still needed. */
+  settle(before: number, kept: number): void {
+    this.#held = before;
+    this.hold(kept);
   }
 
   /** Counts work done; true means it is time to `await breathe()`. */
@@ -116,7 +128,7 @@ export class Evaluation {
     this.check();
     const { store, limits, signal } = this.#options;
     const stepMs = this.startMs === this.endMs ? 0 : this.stepMs;
-    const maxSamples = Math.max(0, limits.maxSamples - this.#samples);
+    const maxSamples = Math.max(0, limits.maxSamples - this.#loaded - this.#held);
     let columns: SeriesColumns[];
     try {
       columns = await store.select({ matchers, fromMs, toMs, newestOnly, stepMs, signal, maxSamples, maxSeries: limits.maxSeries });
@@ -129,7 +141,8 @@ export class Evaluation {
     if (columns.length > limits.maxSeries) throw tooManySeries(limits.maxSeries);
     let samples = 0;
     for (const { times } of columns) samples += times.length;
-    this.hold(samples);
+    this.#loaded += samples;
+    this.hold(0);
     if (this.spend(samples / 8)) await this.breathe();
     return columns;
   }

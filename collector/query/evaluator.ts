@@ -22,11 +22,18 @@ export class Evaluator {
 
   /** The value of a node at every step of `grid`. Range vectors have none: see `rangeInput`. */
   async evaluate(expr: Expr, grid: Grid): Promise<Value> {
+    const before = this.run.held;
+    const value = await this.#evaluateOnce(expr, grid);
+    this.run.settle(before, value.kind === 'string' ? 0 : value.values.length);
+    return value;
+  }
+
+  async #evaluateOnce(expr: Expr, grid: Grid): Promise<Value> {
     if (grid.count === 1 || !this.#isInvariant(expr)) return this.#evaluate(expr, grid);
     const once = await this.#evaluate(expr, { startMs: grid.startMs, stepMs: grid.stepMs, count: 1 });
     if (once.kind === 'scalar') return { kind: 'scalar', values: new Float64Array(grid.count).fill(once.values[0]!) };
     if (once.kind === 'string') return once;
-    this.run.hold(once.labels.length * (grid.count - 1));
+    this.run.hold(once.labels.length * grid.count);
     return repeatVector(once, grid.count);
   }
 
@@ -101,16 +108,10 @@ export class Evaluator {
     if (left.kind === 'scalar' && right.kind === 'scalar') {
       return { kind: 'scalar', values: scalarsBinary(expr.op, left.values, right.values) };
     }
-    if (run.spend((left.kind === 'vector' ? left.values.length : 0) + (right.kind === 'vector' ? right.values.length : 0)))
-      await run.breathe();
-    if (left.kind === 'vector' && right.kind === 'scalar') return vectorScalarBinary(expr, left, right.values, false);
-    if (left.kind === 'scalar' && right.kind === 'vector') return vectorScalarBinary(expr, right, left.values, true);
+    if (left.kind === 'vector' && right.kind === 'scalar') return vectorScalarBinary(run, expr, left, right.values, false);
+    if (left.kind === 'scalar' && right.kind === 'vector') return vectorScalarBinary(run, expr, right, left.values, true);
     if (left.kind !== 'vector' || right.kind !== 'vector') throw new TypeError('a binary operator on something that is no number');
-    const held = left.values.length + right.values.length;
-    const result = SET_OPERATORS.has(expr.op) ? await setBinary(run, expr, left, right) : await vectorsBinary(run, expr, left, right);
-    run.hold(result.values.length);
-    run.hold(-Math.min(held, result.values.length));
-    return result;
+    return SET_OPERATORS.has(expr.op) ? setBinary(run, expr, left, right) : vectorsBinary(run, expr, left, right);
   }
 
   async #aggregate(expr: AggregateExpr, grid: Grid): Promise<Value> {
@@ -150,7 +151,8 @@ export class Evaluator {
     const gaze = gazeOf(run, node, grid);
     const inner = subqueryGrid(gaze, grid, rangeMs, stepMs);
     if (inner === undefined) return { columns: [], rangeMs, gaze };
-    if (inner.count > run.limits.maxSamples) run.hold(inner.count);
+    // Before anything of that size is made.
+    run.hold(inner.count);
     const vector = await this.vector(node.expr, inner);
     return { columns: columnsOf(vector, inner), rangeMs, gaze };
   }
