@@ -38,6 +38,11 @@ interface Segment {
   rows: number;
 }
 
+export interface SpoolAnswer {
+  readonly rows: QueuedRow[];
+  readonly throughSeq: number;
+}
+
 interface Writing {
   readonly segment: Segment;
   readonly file: SpoolFile;
@@ -62,6 +67,7 @@ export class Spool {
   readonly #segmentBytes: number;
   #writing: Writing | undefined;
   #cursor: Cursor | undefined;
+  #reading: Promise<unknown> = Promise.resolve();
 
   private constructor(options: SpoolOptions) {
     this.#options = options;
@@ -146,7 +152,14 @@ export class Spool {
    * The next record with a row at or above `fromSeq`: its rows from there on, and the last sequence number that this answer settles. No rows:
    * the record was damaged. Undefined: nothing at or above `fromSeq` is on disk.
    */
-  async read(fromSeq: number): Promise<{ rows: QueuedRow[]; throughSeq: number } | undefined> {
+  read(fromSeq: number): Promise<SpoolAnswer | undefined> {
+    // One at a time: the readers of an old and a new connection would move one cursor under each other's feet.
+    const answer = this.#reading.then(() => this.#read(fromSeq));
+    this.#reading = answer.catch(() => {});
+    return answer;
+  }
+
+  async #read(fromSeq: number): Promise<SpoolAnswer | undefined> {
     const segment = this.#segments.find((candidate) => candidate.lastSeq >= fromSeq);
     if (segment === undefined) {
       this.#cursor = undefined;

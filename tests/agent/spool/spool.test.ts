@@ -68,6 +68,16 @@ test('a reader that keeps up with the writer reads the open segment on', async (
   }
 });
 
+test('two readers at once see the same rows, also in a segment that grows', async () => {
+  const spool = await open();
+  await spool.append(rows(1, 5, cpu));
+  await spool.read(1);
+  await spool.append(rows(6, 10, cpu));
+  await spool.append(rows(11, 15, cpu));
+  const answers = await Promise.all([spool.read(6), spool.read(6), spool.read(11), spool.read(6), spool.read(1)]);
+  expect(answers.map((answer) => answer?.rows[0]?.seq)).toEqual([6, 6, 11, 6, 1]);
+});
+
 test('acknowledged segments are deleted, also the one being written', async () => {
   const spool = await open();
   await spool.append(rows(1, 10, cpu));
