@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { access, constants, statfs } from 'node:fs/promises';
+import { access, constants, stat, statfs } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { AppError, errorCode, errorMessage, type Millis } from '@bellwether/shared';
@@ -57,7 +57,9 @@ function clock(now: Millis): Finding {
 async function dataDirectory(dir: string): Promise<{ finding: Finding; isRunning: boolean }> {
   const subject = 'data directory';
   try {
-    await access(await nearestExisting(dir), constants.W_OK);
+    const nearest = await nearestExisting(dir);
+    if (!(await stat(nearest)).isDirectory()) throw new Error(`${nearest} is no directory`);
+    await access(nearest, constants.W_OK);
     // Opened only when there is one: examining must not make a database.
     if (existsSync(join(dir, 'state.db'))) await (await openState({ dir })).stop();
     return { finding: { verdict: 'good', subject, text: `${dir} can be written` }, isRunning: false };
@@ -111,7 +113,8 @@ async function nearestExisting(path: string): Promise<string> {
     await access(path);
     return path;
   } catch (error) {
-    if (errorCode(error) !== 'ENOENT' || dirname(path) === path) throw error;
+    const isMissing = errorCode(error) === 'ENOENT' || errorCode(error) === 'ENOTDIR';
+    if (!isMissing || dirname(path) === path) throw error;
     return nearestExisting(dirname(path));
   }
 }
