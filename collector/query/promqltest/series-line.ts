@@ -60,8 +60,10 @@ export function parseLabels(text: string): Labels {
     if (token.text === '{' || token.text === '}') continue;
     if (token.kind !== 'word' && token.kind !== 'metric' && token.kind !== 'string') throw wrong();
     const name = token.kind === 'string' ? value(token.text) : token.text;
-    if (tokens[i + 1]?.text !== '=') pairs.push([METRIC_NAME, name]);
-    else {
+    if (tokens[i + 1]?.text !== '=') {
+      if (token.kind !== 'string' && i > 0) throw wrong();
+      pairs.push([METRIC_NAME, name]);
+    } else {
       const quoted = tokens[i + 2];
       if (quoted?.kind !== 'string') throw wrong();
       pairs.push([name, value(quoted.text)]);
