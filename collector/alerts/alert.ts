@@ -5,7 +5,9 @@ import type { Labels, Millis } from '@bellwether/shared';
 export interface AlertReport {
   /** Who reports it: two rules may make alerts with equal labels. */
   readonly source: string;
-  /** With `alertname`, without `__name__`; their fingerprint is the alert's identity. */
+  /** Of the labels: the alert's identity (fingerprintOf). */
+  readonly fingerprint: string;
+  /** With `alertname`, without `__name__`. */
   readonly labels: Labels;
   readonly annotations: Readonly<Record<string, string>>;
   /** `dropped`: was pending and never fired; it disappears. */
@@ -21,7 +23,7 @@ export interface AlertReport {
   readonly notes: readonly string[];
 }
 
-export type LiveAlert = AlertReport & { readonly fingerprint: string; readonly state: 'pending' | 'firing' | 'resolved' };
+export type LiveAlert = AlertReport & { readonly state: 'pending' | 'firing' | 'resolved' };
 
 /** What a channel was told last about an AlertGroup. */
 export interface LastNotification {

@@ -14,7 +14,6 @@ import { buildChannels, routeOf } from './config.ts';
 import { decide } from './decide.ts';
 import type { DeliveryCounters, DeliveryTarget, FinishedDelivery } from './deliveries.ts';
 import { Deliveries } from './deliveries.ts';
-import { fingerprintOf } from './fingerprint.ts';
 import { buildNotification } from './notification.ts';
 import type { Route } from './route.ts';
 import { groupKeyOf, groupLabelsOf, routesFor } from './route.ts';
@@ -209,7 +208,7 @@ class Pipeline implements Alerts {
 
   #receiveOne(report: AlertReport, now: Millis): void {
     this.#counters.received++;
-    const fingerprint = fingerprintOf(report.labels);
+    const { fingerprint } = report;
     const known = this.#alerts.get(fingerprint);
     if (known !== undefined && known.source !== report.source && known.state === 'firing' && report.state !== 'firing') {
       this.#traces.add(
@@ -232,7 +231,7 @@ class Pipeline implements Alerts {
       return;
     }
     if (known?.state === 'resolved' && report.state !== 'resolved') this.#forgetAcknowledgement(fingerprint);
-    const alert: LiveAlert = { ...report, state: report.state, fingerprint };
+    const alert: LiveAlert = { ...report, state: report.state };
     this.#alerts.set(fingerprint, alert);
     if (alert.state !== 'pending') this.#group(alert, now);
   }

@@ -1,5 +1,7 @@
 import type { Labels } from '@bellwether/shared';
 
+const ASCII = /^[\x00-\x7f]*$/;
+
 /** The identity of an alert as Prometheus and Alertmanager compute it: FNV-1a 64 over its labels, 16 hex digits. */
 export function fingerprintOf(labels: Labels): string {
   let high = 0xcbf29ce4;
@@ -12,7 +14,8 @@ export function fingerprintOf(labels: Labels): string {
     low = product >>> 0;
   };
   for (const text of labels) {
-    for (const byte of Buffer.from(text, 'utf8')) add(byte);
+    if (ASCII.test(text)) for (let i = 0; i < text.length; i++) add(text.charCodeAt(i));
+    else for (const byte of Buffer.from(text, 'utf8')) add(byte);
     add(0xff);
   }
   return high.toString(16).padStart(8, '0') + low.toString(16).padStart(8, '0');

@@ -1,7 +1,9 @@
 import type { Millis } from '@bellwether/shared';
 import type { TraceEntry } from '@bellwether/shared/api';
-import type { State } from '../state/index.ts';
+import type { Kysely } from 'kysely';
+import type { State, Tables } from '../state/index.ts';
 import type { WriteBehind } from './write-behind.ts';
+import { chunks } from './write-behind.ts';
 
 /** Entries kept of one alert in memory and given to the page; the oldest go first. */
 const PER_ALERT = 100;
@@ -13,6 +15,7 @@ const LOADED_ROWS = 5_000;
 /** What each stage decided about each alert, newest last. Kept in the state so that a restart does not forget why somebody was paged. */
 export class Traces {
   readonly #entries = new Map<string, (TraceEntry & { key: string })[]>();
+  readonly #unwritten: (TraceEntry & { fingerprint: string })[] = [];
   readonly #writer: WriteBehind;
 
   constructor(writer: WriteBehind) {
@@ -33,7 +36,8 @@ export class Traces {
       return;
     }
     this.#keep(fingerprint, { timeMs, stage, text, key });
-    this.#writer.add((db) => db.insertInto('alertTraces').values({ fingerprint, timeMs, stage, text }).execute());
+    this.#unwritten.push({ fingerprint, timeMs, stage, text });
+    if (this.#unwritten.length === 1) this.#writer.add((db) => this.#write(db));
   }
 
   of(fingerprint: string): TraceEntry[] {
@@ -50,6 +54,13 @@ export class Traces {
           .where('id', '<=', newest.id - KEPT_ROWS)
           .execute();
     });
+  }
+
+  async #write(db: Kysely<Tables>): Promise<void> {
+    const rows = chunks(this.#unwritten)[0] ?? [];
+    this.#unwritten.splice(0, rows.length);
+    if (this.#unwritten.length > 0) this.#writer.add((next) => this.#write(next));
+    if (rows.length > 0) await db.insertInto('alertTraces').values(rows).execute();
   }
 
   #keep(fingerprint: string, entry: TraceEntry & { key: string }): void {

@@ -8,6 +8,16 @@ type Write = (db: Kysely<Tables>) => Promise<unknown>;
 /** Unwritten changes beyond this many are refused (and counted): memory stays right, only a restart would miss them. */
 const CAPACITY = 10_000;
 
+/** Rows of one statement. */
+const CHUNK = 100;
+/** Changes in one transaction; between transactions others have their turn. */
+const TOGETHER = 10;
+
+/** `rows` in parts that fit one statement. */
+export function chunks<T>(rows: readonly T[]): T[][] {
+  return Array.from({ length: Math.ceil(rows.length / CHUNK) }, (_, i) => rows.slice(i * CHUNK, (i + 1) * CHUNK));
+}
+
 /** Writes changes of the state in order, many in one transaction, without anybody waiting. */
 export class WriteBehind {
   readonly #state: State;
@@ -39,7 +49,7 @@ export class WriteBehind {
   async #run(): Promise<void> {
     await Promise.resolve(); // what is added in the same turn shares the transaction
     while (this.#queue.length > 0) {
-      const writes = this.#queue.splice(0);
+      const writes = this.#queue.splice(0, TOGETHER);
       try {
         await this.#state.db.transaction().execute(async (transaction) => {
           for (const write of writes) await write(transaction);
@@ -48,6 +58,7 @@ export class WriteBehind {
         this.lost += writes.length;
         this.#log.error({ writes: writes.length, error: errorMessage(error) }, 'alert state not written');
       }
+      if (this.#queue.length > 0) await new Promise((resolve) => setImmediate(resolve));
     }
     this.#running = undefined;
   }

@@ -103,6 +103,7 @@ function notesOf(before: RuleAlert | undefined, after: RuleAlert | undefined, { 
       if (state.clearedAt !== undefined)
         return [`the condition ended; keeps firing for ${formatDuration(timing.keepFiringMs)} (keep_firing_for)`];
       if (before?.state.kind === 'firing') return ['the condition holds again before it could resolve'];
+      if (timing.forMs === 0) return [`the condition holds (value ${shortNumber(after!.value)}): fires at once`];
       return [
         `firing (value ${shortNumber(after!.value)}): the condition has held for ${formatDuration(Math.round((now - state.since) / 1000) * 1000)}`,
       ];
@@ -148,6 +149,7 @@ export function reportOf(
   const { labels, annotations, value, state } = shown;
   return {
     source,
+    fingerprint,
     labels,
     annotations,
     state: alert === undefined ? 'dropped' : state.kind,

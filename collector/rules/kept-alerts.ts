@@ -1,6 +1,7 @@
 /** What rules keep in the state: their alerts and when each group was last evaluated. */
 import type { Labels, Millis } from '@bellwether/shared';
 import type { WriteBehind } from '../alerts/index.ts';
+import { chunks } from '../alerts/index.ts';
 import type { State, Tables } from '../state/index.ts';
 import type { AlertChange, RuleAlert } from './alert-rule.ts';
 
@@ -23,18 +24,29 @@ export async function loadKept({ db }: State): Promise<KeptRules> {
 }
 
 export function keepChanges(writer: WriteBehind, ruleId: string, changes: readonly AlertChange[]): void {
-  for (const { fingerprint, alert, moved } of changes) {
-    if (!moved) continue;
-    if (alert === undefined) {
-      writer.add((db) => db.deleteFrom('ruleAlerts').where('ruleId', '=', ruleId).where('fingerprint', '=', fingerprint).execute());
-      continue;
-    }
-    const row = rowOf(alert);
+  const moved = changes.filter((change) => change.moved);
+  const gone = moved.filter(({ alert }) => alert === undefined).map(({ fingerprint }) => fingerprint);
+  for (const part of chunks(gone)) {
+    writer.add((db) => db.deleteFrom('ruleAlerts').where('ruleId', '=', ruleId).where('fingerprint', 'in', part).execute());
+  }
+  const kept = moved.flatMap(({ fingerprint, alert }) => (alert === undefined ? [] : [{ ruleId, fingerprint, ...rowOf(alert) }]));
+  for (const part of chunks(kept)) {
     writer.add((db) =>
       db
         .insertInto('ruleAlerts')
-        .values({ ruleId, fingerprint, ...row })
-        .onConflict((conflict) => conflict.columns(['ruleId', 'fingerprint']).doUpdateSet(row))
+        .values(part)
+        .onConflict((conflict) =>
+          conflict.columns(['ruleId', 'fingerprint']).doUpdateSet((row) => ({
+            labels: row.ref('excluded.labels'),
+            annotations: row.ref('excluded.annotations'),
+            kind: row.ref('excluded.kind'),
+            sinceMs: row.ref('excluded.sinceMs'),
+            firedMs: row.ref('excluded.firedMs'),
+            clearedMs: row.ref('excluded.clearedMs'),
+            resolvedMs: row.ref('excluded.resolvedMs'),
+            value: row.ref('excluded.value'),
+          })),
+        )
         .execute(),
     );
   }

@@ -49,6 +49,9 @@ export interface RuleGroupCounters {
   missed: number;
 }
 
+/** After this many results of a rule others have their turn. */
+const RESULTS_AT_ONCE = 250;
+
 export class RuleGroup {
   readonly config: RuleGroupConfig;
   readonly id: string;
@@ -143,7 +146,10 @@ export class RuleGroup {
 
   async #alerting(rule: RuleRuntime, config: AlertingRuleConfig, samples: readonly VectorSample[], now: Millis): Promise<OutputSample[]> {
     const results: RuleResult[] = [];
-    for (const sample of samples) results.push(await this.#result(config, sample, now));
+    for (const [i, sample] of samples.entries()) {
+      if (i % RESULTS_AT_ONCE === RESULTS_AT_ONCE - 1) await new Promise((resolve) => setImmediate(resolve));
+      results.push(await this.#result(config, sample, now));
+    }
     this.#check(results, 'alert', 'alerts');
     const { alerts, changes } = updateAlerts(rule.alerts, results, {
       now,

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { labelsFrom, silentLog } from '@bellwether/shared';
 import { SteppedClock } from '@bellwether/shared/clock';
 import type { AlertReport, Alerts } from '../../../collector/alerts/index.ts';
-import { alertingConfig, createAlerts } from '../../../collector/alerts/index.ts';
+import { alertingConfig, createAlerts, fingerprintOf } from '../../../collector/alerts/index.ts';
 import type { State } from '../../../collector/state/index.ts';
 import { openState } from '../../../collector/state/index.ts';
 
@@ -145,9 +145,11 @@ export class Bench {
 
   alert(state: AlertReport['state'], instance: string, labels: Record<string, string> = {}): AlertReport {
     const now = this.clock.now();
+    const all = labelsFrom({ alertname: 'X', severity: 'critical', instance, ...labels });
     return {
       source: 'rule',
-      labels: labelsFrom({ alertname: 'X', severity: 'critical', instance, ...labels }),
+      fingerprint: fingerprintOf(all),
+      labels: all,
       annotations: { summary: `${instance} is bad` },
       state,
       activeMs: now,

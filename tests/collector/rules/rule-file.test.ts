@@ -130,7 +130,7 @@ function ruleFilesBelow(folder: string): string[] {
     }
   }
   expect(surprises).toEqual([]);
-  expect(rules).toBeGreaterThan(900);
+  expect(rules).toBeGreaterThan(700);
 });
 
 const seed = seeded();
