@@ -8,6 +8,7 @@ import type { AgentSettings, GoodbyeReason, LiveMode, Welcome } from '@bellwethe
 import { type ClockJump, ClockSync } from './clock-sync.ts';
 import { writeIdentity } from './identity.ts';
 import { createCollector, DEFAULT_INTERVAL_MS, type InputCollector } from './inputs/collect.ts';
+import { KeptSettings } from './kept-settings.ts';
 import { GoodbyeNote, readBootId } from './last-goodbye.ts';
 import { selfMetrics } from './self-metrics.ts';
 import { type AgentConfig, DEFAULT_URL, type Identity } from './settings.ts';
@@ -49,6 +50,7 @@ class Agent implements RunningAgent {
   readonly #stops: StopStack;
   readonly #sync: ClockSync;
   readonly #goodbye: GoodbyeNote;
+  readonly #kept: KeptSettings;
   #hostname: string;
   #settings: AgentSettings;
   #inputs!: InputCollector;
@@ -66,6 +68,7 @@ class Agent implements RunningAgent {
     this.#stops = new StopStack(log);
     this.#sync = new ClockSync(clock.now(), clock.monotonic());
     this.#goodbye = new GoodbyeNote(config.dataDir, log);
+    this.#kept = new KeptSettings(config.dataDir, log);
     this.#hostname = identity.hostname;
     this.#settings = { intervalMs: config.intervalMs ?? DEFAULT_INTERVAL_MS, heartbeatMs: HEARTBEAT_MS };
   }
@@ -75,6 +78,8 @@ class Agent implements RunningAgent {
     const startedMs = Math.round(clock.now());
     const bootId = (await readBootId(config.paths.procfs)) ?? randomUUID();
     let lastGoodbye = await this.#goodbye.read();
+    this.#settings = { ...this.#settings, ...(await this.#kept.read()) };
+    if (config.intervalMs !== undefined) this.#settings = { ...this.#settings, intervalMs: config.intervalMs };
     try {
       this.#backlog = this.#stops.own(
         'backlog',
@@ -208,6 +213,7 @@ class Agent implements RunningAgent {
   }
 
   #applySettings(settings: AgentSettings): void {
+    void this.#kept.write(settings);
     const intervalMs = this.#options.config.intervalMs ?? settings.intervalMs;
     const changed = intervalMs !== this.#settings.intervalMs;
     this.#settings = { ...settings, intervalMs };

@@ -109,6 +109,24 @@ test('the interval the collector asks for holds unless the file says another', a
   expect(stamps('loadavg')).toHaveLength(3);
 });
 
+test('an agent that starts without its collector keeps the pace it was asked for', async () => {
+  collector.intervalMs = 1_000;
+  await begin();
+  await clock.advance(2_000);
+  await ended(agent!);
+  collector.rows.length = 0;
+  collector.refuseWith = 1006;
+  await begin();
+  await clock.advance(10_000);
+  collector.refuseWith = undefined;
+  await clock.advance(30_000);
+  for (let i = 0; i < 20; i++) {
+    await new Promise((resolve) => setTimeout(resolve, 2));
+    await clock.advance(100);
+  }
+  expect(stamps('loadavg').length).toBeGreaterThanOrEqual(40);
+});
+
 test('live mode ends by itself', async () => {
   await begin();
   await clock.advance(10_000);
