@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { chmod, mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { AppError, errorCode, errorMessage, type Stoppable } from '@bellwether/shared';
 import { type Clock, systemClock } from '@bellwether/shared/clock';
@@ -72,7 +72,9 @@ export async function openState({ dir, clock = systemClock, migrations = MIGRATI
 async function openFile(dir: string, file: string): Promise<SqliteDatabase> {
   try {
     await makeDir(dir);
-    return openSqlite(file);
+    const database = openSqlite(file);
+    await chmod(file, 0o600); // the directory may be an older one that others can read
+    return database;
   } catch (error) {
     if (errorCode(error) === 'SQLITE_BUSY') {
       const sentence = `The data directory ${dir} is in use by another collector; stop that one, or choose another directory with --data-dir.`;

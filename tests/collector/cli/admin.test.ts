@@ -229,5 +229,5 @@ describe('doctor', () => {
 test('the state is private to its owner', async () => {
   const { stop } = await serve();
   await stop();
-  expect((await stat(join(dir, 'initial-admin-token'))).mode & 0o077).toBe(0);
+  for (const file of ['initial-admin-token', 'state.db']) expect((await stat(join(dir, file))).mode & 0o077).toBe(0);
 });
