@@ -109,7 +109,7 @@ type Report = (path: string[], message: string) => void;
 export function parseRuleFile(text: string, fileName: string): RuleGroupConfig[] {
   if (text.length > MAX_FILE_BYTES)
     throw new AppError('CONFIG_INVALID', `${fileName}: rule files may have at most ${MAX_FILE_BYTES} bytes.`);
-  if (/^(\s*(#.*)?\n?)*$/.test(text.slice(0, 10_000)) && text.length < 10_000) return [];
+  if (text.split('\n').every((line) => /^\s*(#.*)?$/.test(line))) return [];
   const result = checkYaml(text, file, { file: fileName });
   if ('problems' in result) throw new AppError('CONFIG_INVALID', result.problems.join('\n'));
   return (result.value.groups ?? []).map(({ name, interval, limit, query_offset, labels, rules }) => ({
@@ -154,13 +154,23 @@ async function expandGlob(pattern: string): Promise<string[]> {
   const wanted = segmentPattern(name);
   const found = await Promise.all(
     folders.map(async (one) => {
-      const names = await readdir(one).catch(() => []); // a folder that is not there holds no rule files
+      const names = await filesIn(one);
       return names
         .filter((entry) => wanted.test(entry) && (name.startsWith('.') || !entry.startsWith('.')))
         .map((entry) => join(one, entry));
     }),
   );
   return found.flat();
+}
+
+/** A folder that is not there holds no rule files; one that cannot be read is an error. */
+async function filesIn(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR'].includes(errorCode(error) ?? '')) return [];
+    throw new AppError('CONFIG_INVALID', `${folder}: cannot be read: ${errorMessage(error)}`, { cause: error });
+  }
 }
 
 function segmentPattern(segment: string): RegExp {

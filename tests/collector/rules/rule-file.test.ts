@@ -50,7 +50,7 @@ test('a file gives its groups with times in ms and templates compiled', () => {
   expect(record).toEqual({ kind: 'recording', name: 'job:up:sum', expr: 'sum by (job) (up)', labels: { team: 'ops', severity: 'low' } });
 });
 
-test.each(['', '# nothing', 'groups:', 'groups: []', 'groups: [{name: a}]', 'groups: [{name: a, rules: }]'])(
+test.each(['', '\n\n# nothing\n', '# nothing', 'groups:', 'groups: []', 'groups: [{name: a}]', 'groups: [{name: a, rules: }]'])(
   '%j holds no rules and is fine',
   (text) => {
     expect(parseRuleFile(text, 'r.yml').flatMap(({ rules }) => rules)).toEqual([]);
@@ -81,6 +81,10 @@ test.each([
   ['groups:\n- name: a\n  name: b\n', 'r.yml:3:'],
   ['groups: 5', 'groups: must be a list'],
 ])('%j is refused', (text, problem) => expect(problemsOf(text)).toContain(problem));
+
+test('much white space before a mistake takes no time', () => {
+  expect(problemsOf(`${' \n\t\n'.repeat(4_000)}x`)).toContain('r.yml');
+});
 
 test('every problem of a file is told at once', () => {
   const text = `${rule('{alert: A, expr: "up =="}')}  - {record: "a b", expr: "1 +"}\n`;
