@@ -1,9 +1,10 @@
 /** Function calls: finds the implementation of a function and feeds it its evaluated arguments. */
 import { AppError, EMPTY_LABELS } from '@bellwether/shared';
+import { absentLabels } from './absent-labels.ts';
 import type { CallExpr, Expr } from './ast.ts';
 import { unwrap } from './ast.ts';
 import { metricName } from './evaluation.ts';
-import { absentLabels, type Evaluator } from './evaluator.ts';
+import type { Evaluator } from './evaluator.ts';
 import { ANCHORED, extendedKernel, SMOOTHED } from './extended-range.ts';
 import { histogramFraction, histogramQuantile } from './histograms.ts';
 import { info } from './info.ts';

@@ -1,8 +1,8 @@
 /** Functions that rewrite or order by labels: label_replace, label_join, sort and sort_by_label. */
 import { AppError, compareLabels, errorMessage, type Labels, labelValue, METRIC_NAME } from '@bellwether/shared';
 import { RE2JS } from 're2js';
-import { ascending, descending } from './aggregate.ts';
 import { mergeEqualRows } from './binary.ts';
+import { ascending, descending } from './cell-order.ts';
 import { isWellFormed } from './text.ts';
 import { pickRows, type VectorValue, withLabel } from './vector.ts';
 

@@ -1,6 +1,6 @@
 /** Precedence-climbing parser for the whole of PromQL. */
-import { AppError, errorMessage, METRIC_NAME, parseDuration } from '@bellwether/shared';
-import { compileMatcher, type Matcher, type MatcherOp } from '../store/index.ts';
+import { parseDuration } from '@bellwether/shared';
+import type { Matcher } from '../store/index.ts';
 import type {
   AggregateOp,
   AtTime,
@@ -19,7 +19,8 @@ import { DurationParser } from './duration-parser.ts';
 import { FUNCTIONS } from './function-table.ts';
 import { tokenize } from './lexer.ts';
 import { parseError } from './parse-error.ts';
-import { isWellFormed, parseNumber, quote, unquote } from './text.ts';
+import { PartParser } from './part-parser.ts';
+import { quote } from './text.ts';
 import { TokenReader } from './token-reader.ts';
 
 const AGGREGATES: ReadonlySet<string> = new Set<AggregateOp>([
@@ -73,12 +74,14 @@ class Parser {
   readonly #query: string;
   readonly #tokens: TokenReader;
   readonly #durations: DurationParser;
+  readonly #parts: PartParser;
   #depth = 0;
 
   constructor(query: string) {
     this.#query = query;
     this.#tokens = new TokenReader(query, tokenize(query));
     this.#durations = new DurationParser(query, this.#tokens);
+    this.#parts = new PartParser(query, this.#tokens);
   }
 
   parse(): Expr {
@@ -126,20 +129,20 @@ class Parser {
     switch (token.kind) {
       case 'number':
         tokens.next();
-        return { kind: 'number', value: this.#number(token.text, start), asDuration: false, start, end };
+        return { kind: 'number', value: this.#parts.number(token.text, start), asDuration: false, start, end };
       case 'duration':
         tokens.next();
         return { kind: 'number', value: parseDuration(token.text)! / 1000, asDuration: true, start, end };
       case 'string':
         tokens.next();
-        return { kind: 'string', value: this.#string(token.text, start), start, end };
+        return { kind: 'string', value: this.#parts.string(token.text, start), start, end };
       case 'metric':
         tokens.next();
-        return this.#selector(token.text, start, end);
+        return this.#parts.selector(token.text, start, end);
       case 'word':
         return this.#word();
       default:
-        if (token.text === '{') return this.#selector('', start, start);
+        if (token.text === '{') return this.#parts.selector('', start, start);
         if (token.text !== '(') throw tokens.unexpected('');
     }
     tokens.next();
@@ -164,7 +167,7 @@ class Parser {
       const value = lower === 'inf' ? Number.POSITIVE_INFINITY : Number.NaN;
       return { kind: 'number', value, asDuration: false, start: token.start, end: token.end };
     }
-    return this.#selector(token.text, token.start, token.end);
+    return this.#parts.selector(token.text, token.start, token.end);
   }
 
   #call(name: string, start: number): Expr {
@@ -213,32 +216,7 @@ class Parser {
     const token = this.#tokens.peek();
     if (!isWord(token.text, token.kind, 'by', 'without')) return undefined;
     this.#tokens.next();
-    return { without: token.text.toLowerCase() === 'without', labels: this.#labelList() };
-  }
-
-  #labelList(): string[] {
-    const tokens = this.#tokens;
-    const labels: string[] = [];
-    tokens.expect('(', 'grouping opts', '"("');
-    while (!tokens.at(')')) {
-      const token = tokens.next();
-      if (token.kind === 'word') labels.push(token.text);
-      else if (token.kind === 'string') labels.push(this.#labelName(token.text, token.start));
-      else {
-        tokens.back();
-        throw tokens.unexpected('grouping opts', 'label');
-      }
-      if (tokens.at(')')) break;
-      tokens.expect(',', 'grouping opts', '"," or ")"');
-    }
-    tokens.next();
-    return labels;
-  }
-
-  #labelName(text: string, start: number): string {
-    const name = this.#string(text, start);
-    if (name === '' || !isWellFormed(name)) throw parseError(this.#query, start, `invalid label name for grouping: ${quote(name)}`);
-    return name;
+    return { without: token.text.toLowerCase() === 'without', labels: this.#parts.labelList() };
   }
 
   #matching(): { bool: boolean; matching: VectorMatching } {
@@ -254,119 +232,21 @@ class Parser {
     let card: VectorMatching['card'] = 'one-to-one';
     if (tokens.atWord('on', 'ignoring') && tokens.peek(1).text === '(') {
       on = tokens.next().text.toLowerCase() === 'on';
-      labels = this.#labelList();
+      labels = this.#parts.labelList();
       if (tokens.atWord('group_left', 'group_right')) {
         card = tokens.next().text.toLowerCase() === 'group_left' ? 'many-to-one' : 'one-to-many';
-        if (tokens.at('(')) include = this.#labelList();
+        if (tokens.at('(')) include = this.#parts.labelList();
       }
     }
     let fillLeft: number | undefined;
     let fillRight: number | undefined;
     while (tokens.atWord('fill', 'fill_left', 'fill_right') && tokens.peek(1).text === '(') {
       const word = tokens.next().text.toLowerCase();
-      const value = this.#fillValue();
+      const value = this.#parts.fillValue();
       if (word !== 'fill_right') fillLeft = value;
       if (word !== 'fill_left') fillRight = value;
     }
     return { bool, matching: { on, labels, card, include, fillLeft, fillRight } };
-  }
-
-  #fillValue(): number {
-    const tokens = this.#tokens;
-    tokens.expect('(', 'fill modifier', '"("');
-    const sign = tokens.at('-') ? -1 : 1;
-    if (tokens.at('-') || tokens.at('+')) tokens.next();
-    const token = tokens.next();
-    const lower = token.text.toLowerCase();
-    let value: number;
-    if (token.kind === 'number') value = this.#number(token.text, token.start);
-    else if (token.kind === 'duration') value = parseDuration(token.text)! / 1000;
-    else if (lower === 'nan') value = Number.NaN;
-    else if (lower === 'inf') value = Number.POSITIVE_INFINITY;
-    else {
-      tokens.back();
-      throw tokens.unexpected('fill modifier', 'number');
-    }
-    tokens.expect(')', 'fill modifier', '")"');
-    return sign * value;
-  }
-
-  #selector(name: string, start: number, nameEnd: number): VectorSelector {
-    const matchers: Matcher[] = [];
-    let metric = name;
-    let end = nameEnd;
-    if (this.#tokens.at('{')) {
-      const braces = this.#matchers();
-      matchers.push(...braces.matchers);
-      end = braces.end;
-      if (braces.name !== undefined) {
-        if (metric !== '')
-          throw parseError(this.#query, start, `metric name must not be set twice: ${quote(metric)} or ${quote(braces.name)}`);
-        metric = braces.name;
-      }
-    }
-    if (metric !== '') {
-      const twice = matchers.find((matcher) => matcher.name === METRIC_NAME);
-      if (twice !== undefined) {
-        throw parseError(this.#query, start, `metric name must not be set twice: ${quote(metric)} or ${quote(twice.value)}`);
-      }
-      matchers.push(compileMatcher(METRIC_NAME, '=', metric));
-    }
-    return { kind: 'selector', name: metric, matchers, offset: undefined, at: undefined, extend: undefined, start, end };
-  }
-
-  #matchers(): { matchers: Matcher[]; name: string | undefined; end: number } {
-    const tokens = this.#tokens;
-    tokens.next();
-    const matchers: Matcher[] = [];
-    let metric: string | undefined;
-    while (!tokens.at('}')) {
-      const label = tokens.next();
-      if (label.kind !== 'word' && label.kind !== 'string') {
-        tokens.back();
-        throw tokens.unexpected('label matching', 'identifier or "}"');
-      }
-      const name = label.kind === 'string' ? this.#string(label.text, label.start) : label.text;
-      if (label.kind === 'string' && (tokens.at(',') || tokens.at('}'))) {
-        if (metric !== undefined)
-          throw parseError(this.#query, label.start, `metric name must not be set twice: ${quote(metric)} or ${quote(name)}`);
-        metric = name;
-      } else matchers.push(this.#matcher(name, label.start));
-      if (tokens.at('}')) break;
-      tokens.expect(',', 'label matching', '"," or "}"');
-    }
-    return { matchers, name: metric, end: tokens.next().end };
-  }
-
-  #matcher(name: string, start: number): Matcher {
-    const tokens = this.#tokens;
-    const op = tokens.next();
-    if (op.kind !== 'symbol' || !['=', '!=', '=~', '!~'].includes(op.text)) {
-      tokens.back();
-      throw tokens.unexpected('label matching', 'label matching operator');
-    }
-    const value = tokens.next();
-    if (value.kind !== 'string') {
-      tokens.back();
-      throw tokens.unexpected('label matching', 'string');
-    }
-    if (name === '' || !isWellFormed(name)) throw parseError(this.#query, start, `invalid label name: ${quote(name)}`);
-    try {
-      return compileMatcher(name, op.text as MatcherOp, this.#string(value.text, value.start));
-    } catch (error) {
-      throw this.#asParseError(error, start);
-    }
-  }
-
-  #asParseError(error: unknown, start: number): AppError {
-    if (error instanceof AppError && error.cause === undefined && /parse error:/.test(error.message)) return error;
-    const text = errorMessage(error instanceof AppError && error.cause !== undefined ? error.cause : error);
-    // The library shows the expression with its own anchors; Prometheus with others.
-    return parseError(
-      this.#query,
-      start,
-      text.replace(/`\(\?s\)([^`]*)`/, (_, pattern) => `\`^(?s:${pattern})$\``),
-    );
   }
 
   #postfix(primary: Expr): Expr {
@@ -449,7 +329,7 @@ class Parser {
     const token = tokens.next();
     const lower = token.text.toLowerCase();
     let seconds: number;
-    if (token.kind === 'number') seconds = this.#number(token.text, token.start);
+    if (token.kind === 'number') seconds = this.#parts.number(token.text, token.start);
     else if (token.kind === 'duration') seconds = parseDuration(token.text)! / 1000;
     else if (lower === 'inf' || lower === 'nan') seconds = lower === 'inf' ? Number.POSITIVE_INFINITY : Number.NaN;
     else {
@@ -461,21 +341,6 @@ class Parser {
       throw parseError(this.#query, token.start, `timestamp out of bounds for @ modifier: ${(sign * seconds).toFixed(6)}`);
     }
     return { kind: 'time', timeMs };
-  }
-
-  #number(text: string, start: number): number {
-    const value = parseNumber(text);
-    if (value === Number.POSITIVE_INFINITY)
-      throw parseError(this.#query, start, `error parsing number: strconv.ParseFloat: parsing ${quote(text)}: value out of range`);
-    if (value === undefined)
-      throw parseError(this.#query, start, `error parsing number: strconv.ParseFloat: parsing ${quote(text)}: invalid syntax`);
-    return value;
-  }
-
-  #string(text: string, start: number): string {
-    const value = unquote(text);
-    if (value === undefined) throw parseError(this.#query, start, 'error unquoting string: invalid syntax');
-    return value;
   }
 }
 
