@@ -116,16 +116,20 @@ export function sprintf(format: string, args: readonly Value[]): string {
     .join(', ')})`;
 }
 
+/** The sign that the flags `+` and space ask for, before a number that has none. */
+function signed(text: string, flags: string): string {
+  if (/^[-+]/.test(text)) return text;
+  return flags.includes('+') ? `+${text}` : flags.includes(' ') ? ` ${text}` : text;
+}
+
 function directive(verb: string, value: Value, flags: string, precision: number | undefined): string {
-  const sign = (text: string): string =>
-    flags.includes('+') && !/^[-+]/.test(text) ? `+${text}` : flags.includes(' ') && !/^[-+]/.test(text) ? ` ${text}` : text;
+  const sign = (text: string): string => signed(text, flags);
   if (verb === 'T') return typeName(value);
-  if (verb === 'v')
-    return typeof value === 'number'
-      ? sign(formatFloat(value, 'g', precision))
-      : value === null
-        ? '<nil>'
-        : sign2(value, show(value), sign);
+  if (verb === 'v') {
+    if (value === null) return '<nil>';
+    if (typeof value === 'number') return sign(formatFloat(value, 'g', precision));
+    return typeof value === 'bigint' ? sign(show(value)) : show(value);
+  }
   if (typeof value === 'number') {
     const lower = verb.toLowerCase();
     if (lower === 'f' || lower === 'e' || lower === 'g') {
@@ -150,10 +154,6 @@ function directive(verb: string, value: Value, flags: string, precision: number 
     if (verb === 't') return String(value);
   } else if (verb === 's') return value === null ? '%!s(<nil>)' : show(value);
   return `%!${verb}(${value === null ? '<nil>' : `${typeName(value)}=${show(value)}`})`;
-}
-
-function sign2(value: Value, text: string, sign: (text: string) => string): string {
-  return typeof value === 'bigint' ? sign(text) : text;
 }
 
 function pad(text: string, width: number, flags: string): string {

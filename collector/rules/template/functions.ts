@@ -1,5 +1,5 @@
 /** The functions a rule template may call: Go's own and Prometheus'. */
-import { AppError, parseDuration } from '@bellwether/shared';
+import { parseDuration } from '@bellwether/shared';
 import { RE2JS } from 're2js';
 import {
   formatFloat,
@@ -237,6 +237,6 @@ export const FUNCTION_NAMES: ReadonlySet<string> = new Set([...FUNCTIONS.keys(),
 /** A float as `__value__` of a sample. */
 export const floatText = (value: number): string => formatFloat(value, 'f', 6);
 
-export function assertKnown(name: string): TemplateFunction {
-  return FUNCTIONS.get(name) ?? fail(new AppError('CONFIG_INVALID', `function "${name}" not defined`).message);
+export function functionNamed(name: string): TemplateFunction {
+  return FUNCTIONS.get(name) ?? fail(`function "${name}" not defined`);
 }

@@ -6,7 +6,7 @@ import type { Labels } from '@bellwether/shared';
 import { errorMessage, labelsToRecord } from '@bellwether/shared';
 import { show } from './format.ts';
 import type { TemplateWorld } from './functions.ts';
-import { assertKnown, FUNCTION_NAMES, TemplateError } from './functions.ts';
+import { FUNCTION_NAMES, functionNamed, TemplateError } from './functions.ts';
 import type { Node, Operand, Pipeline, Term } from './parse.ts';
 import { parseTemplate } from './parse.ts';
 import type { Value } from './value.ts';
@@ -207,7 +207,7 @@ class Run {
     const args = terms.map((term) => this.#term(term, dot, scope));
     if (piped !== undefined) args.push(piped);
     try {
-      return assertKnown(name)(args, this.#world);
+      return functionNamed(name)(args, this.#world);
     } catch (error) {
       if (error instanceof TemplateError) throw new TemplateError(`error calling ${name}: ${error.message}`);
       throw error;
