@@ -149,10 +149,10 @@ test.each(['ENOSPC', 'EIO', 'tear'] as const)('%s for a while: refused, recovere
   }
 });
 
-test.each([0, 0.5, 1])('the power fails at every third call and %d of what was not synced survives', async (kept) => {
+test.each([0, 0.5, 1])('the power fails at every fifth call and %d of what was not synced survives', async (kept) => {
   const { all } = await countCalls();
   const random = new Random(kept * 10 + 1);
-  for (let at = 1; at <= all; at += 3) {
+  for (let at = 1; at <= all; at += 5) {
     const life = new Life();
     life.fs.fault = (call) => (call === at ? 'crash' : undefined);
     try {

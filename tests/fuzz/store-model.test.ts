@@ -172,6 +172,6 @@ class Twins {
   }
 }
 
-test.each(seeds(Number(process.env.FUZZ_RUNS ?? 6)))('the embedded store and the model agree, seed %d', async (seed) => {
+test.each(seeds(Number(process.env.FUZZ_RUNS ?? 4)))('the embedded store and the model agree, seed %d', async (seed) => {
   await new Twins(seed).run(500);
 });

@@ -25,9 +25,14 @@ export class ColumnCodec {
   write(sink: ByteSink, values: Float64Array, count: number, presence: Uint8Array | null): void {
     const start = sink.length;
     const sparse = presence === null ? 0 : SPARSE;
-    this.#writeValues(sink, values, count, sparse, presence);
-    const dear = (sink.bytes[start]! & DECIMAL) !== 0 && sink.length - start > 8 + DEAR_BYTES * count;
-    if (!dear) return;
+    const isDecimal = this.#writeValues(sink, values, count, sparse, presence);
+    if (isDecimal && sink.length - start > 8 + DEAR_BYTES * count) this.#tryXor(sink, start, values, count, sparse, presence);
+    if (sink.length - start <= 1 + 8 * count + (presence?.length ?? 0)) return;
+    sink.length = start;
+    writeRaw(sink, sparse, values, count, presence);
+  }
+
+  #tryXor(sink: ByteSink, start: number, values: Float64Array, count: number, sparse: number, presence: Uint8Array | null): void {
     this.#other.length = 0;
     writeXor(this.#other, sparse, values, count, presence);
     if (this.#other.length >= sink.length - start) return;
@@ -35,14 +40,15 @@ export class ColumnCodec {
     sink.raw(this.#other.bytes.subarray(0, this.#other.length));
   }
 
-  #writeValues(sink: ByteSink, values: Float64Array, count: number, sparse: number, presence: Uint8Array | null): void {
+  /** Whether the column became decimals. */
+  #writeValues(sink: ByteSink, values: Float64Array, count: number, sparse: number, presence: Uint8Array | null): boolean {
     const start = sink.length;
     if (isConstant(values, count)) {
       writeConstant(sink, sparse, values, presence);
-      return;
+      return false;
     }
     if (presence === null) {
-      if (writeDecimals(sink, DECIMAL, values, count, this.#decimal)) return;
+      if (writeDecimals(sink, DECIMAL, values, count, this.#decimal)) return true;
     } else {
       // The bitmap stands between the codec byte and the values.
       sink.raw(presence);
@@ -51,17 +57,12 @@ export class ColumnCodec {
         const codec = sink.bytes[at]!;
         sink.bytes.copyWithin(start + 1, start, at);
         sink.bytes[start] = codec;
-        return;
+        return true;
       }
       sink.length = start;
     }
     writeXor(sink, sparse, values, count, presence);
-    if (sink.length - start <= 8 * count) return;
-    sink.length = start;
-    sink.u8(RAW | sparse);
-    if (presence !== null) sink.raw(presence);
-    const words = new Uint32Array(values.buffer, values.byteOffset, count * 2);
-    for (let i = 0; i < count; i++) sink.sample(words, i);
+    return false;
   }
 
   /**
@@ -112,6 +113,13 @@ function isConstant(values: Float64Array, count: number): boolean {
   const high = words[1]!;
   for (let i = 1; i < count; i++) if (words[i * 2] !== low || words[i * 2 + 1] !== high) return false;
   return true;
+}
+
+function writeRaw(sink: ByteSink, sparse: number, values: Float64Array, count: number, presence: Uint8Array | null): void {
+  sink.u8(RAW | sparse);
+  if (presence !== null) sink.raw(presence);
+  const words = new Uint32Array(values.buffer, values.byteOffset, count * 2);
+  for (let i = 0; i < count; i++) sink.sample(words, i);
 }
 
 function writeConstant(sink: ByteSink, sparse: number, values: Float64Array, presence: Uint8Array | null): void {

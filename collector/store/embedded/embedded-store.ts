@@ -34,7 +34,7 @@ import { Catalog } from './catalog.ts';
 import { ColumnCodec } from './column-codec.ts';
 import { prepareDirectory } from './directory.ts';
 import { GroupHead } from './group-head.ts';
-import { type BlockRef, Partition, partitionStart, partitionStarts } from './partitions.ts';
+import { type BlockRef, PARTITION_MS, Partition, partitionStart, partitionStarts } from './partitions.ts';
 import { Reader } from './reader.ts';
 import { SampleBudget } from './series-builder.ts';
 import { nodeFs, type StoreFs } from './store-fs.ts';
@@ -72,6 +72,8 @@ const SWEEP_MS = 10_000;
 const RETRY_MS = 1_000;
 /** Encoded blocks that may wait for a disk that does not take them. */
 const MAX_PENDING_BLOCK_BYTES = 256 << 20;
+/** Bytes of the WAL that may wait for a disk that hangs. */
+const MAX_PENDING_WAL_BYTES = 256 << 20;
 /** Groups whose newest block is older than this before the start get no rows back into their tiles. */
 const RESTORE_MS = 3_600_000;
 const PRODUCER_MEMORY_MS = 90 * 86_400_000;
@@ -118,7 +120,10 @@ export class EmbeddedStore implements Store {
 
   #waiters: Waiter[] = [];
   readonly #dirty = new Set<Producer>();
+  /** The WAL cannot be written. */
   #failure: AppError | undefined;
+  /** Too many blocks wait for the disk. */
+  #blockFailure: AppError | undefined;
   #commitRound: Promise<void> | undefined;
   #commitTimer: Cancel | undefined;
   #lastCommitAt = Number.NEGATIVE_INFINITY;
@@ -316,6 +321,9 @@ export class EmbeddedStore implements Store {
   #refuseWhenFailing(): void {
     if (this.#isStopped) throw new AppError('STORE_UNAVAILABLE', 'the store is closed');
     if (this.#failure !== undefined) throw this.#failure;
+    if (this.#blockFailure !== undefined) throw this.#blockFailure;
+    if (this.#wal.log.position - this.#wal.log.durable > MAX_PENDING_WAL_BYTES)
+      throw new AppError('STORE_UNAVAILABLE', `the disk of ${this.#options.dir} does not keep up; rows are refused until it has caught up`);
   }
 
   #producer(name: string, epoch: string): Producer {
@@ -454,13 +462,20 @@ export class EmbeddedStore implements Store {
   }
 
   #fail(cause: unknown): void {
-    const isFull = errorCode(cause) === 'ENOSPC' || errorCode(cause) === 'EDQUOT';
-    const message = isFull
-      ? `the disk of ${this.#options.dir} is full; rows are refused until there is room (shorten the retention or add space)`
-      : `writing to ${this.#options.dir} failed (${errorMessage(cause)}); rows are refused until it works again`;
     if (this.#failure === undefined) this.#log.error({ error: errorMessage(cause) }, 'write-ahead log not written');
-    this.#failure = new AppError(isFull ? 'STORE_FULL' : 'STORE_UNAVAILABLE', message, { cause });
+    this.#failure = this.#failureOf(cause);
     for (const { reject } of this.#waiters.splice(0)) reject(this.#failure);
+  }
+
+  #failureOf(cause: unknown): AppError {
+    const { dir } = this.#options;
+    if (errorCode(cause) === 'ENOSPC' || errorCode(cause) === 'EDQUOT') {
+      const message = `the disk of ${dir} is full; rows are refused until there is room (shorten the retention or add space)`;
+      return new AppError('STORE_FULL', message, { cause });
+    }
+    return new AppError('STORE_UNAVAILABLE', `writing to ${dir} failed (${errorMessage(cause)}); rows are refused until it works again`, {
+      cause,
+    });
   }
 
   progress(producer: string, epoch: string): Progress | undefined {
@@ -520,11 +535,12 @@ export class EmbeddedStore implements Store {
       await this.commit();
       // In this order a late block is on disk before the main block whose watermark speaks for both.
       for (const partition of partitions) await partition.write(this.#rawFolder);
+      this.#blockFailure = undefined;
       await this.#wal.removeBelow(this.#neededFrom());
       return true;
     } catch (cause) {
       this.#log.warn({ error: errorMessage(cause) }, 'blocks not written; trying again');
-      if (this.#pendingBlockBytes() > MAX_PENDING_BLOCK_BYTES) this.#fail(cause);
+      if (this.#pendingBlockBytes() > MAX_PENDING_BLOCK_BYTES) this.#blockFailure = this.#failureOf(cause);
       if (!this.#isStopped) this.#requestBlocks(RETRY_MS);
       return false;
     }
@@ -565,7 +581,9 @@ export class EmbeddedStore implements Store {
       else if (head?.isMainFlushed && now - head.newestMs >= this.#options.tileAgeMs) head.dropKept();
     }
     for (const [startMs, partition] of this.#partitions) {
-      if (partition.blocks === 0 || partition.lastMs >= now - this.#options.retentionMs || partition.pendingBytes > 0) continue;
+      // Only when no row that would still be taken belongs there.
+      const goneMs = now - this.#options.retentionMs;
+      if (partition.lastMs >= goneMs || startMs + PARTITION_MS > goneMs || partition.pendingBytes > 0) continue;
       this.#partitions.delete(startMs);
       this.#log.info({ folder: partition.folder, bytes: partition.diskBytes }, 'partition beyond the retention removed');
       void partition.remove(this.#log);

@@ -62,10 +62,6 @@ export class Partition {
     this.folder = join(root, new Date(startMs).toISOString().replace(/[-:]|\.000/g, ''));
   }
 
-  get blocks(): number {
-    return this.#count;
-  }
-
   get pendingBytes(): number {
     let sum = 0;
     for (const { bytes } of this.#pending.values()) sum += bytes.length;

@@ -107,7 +107,7 @@ test('partitions beyond the retention are removed whole', async () => {
   await store.flush();
   await clock.advance(20_000);
   const folders = new Set(fs.files().flatMap(({ path }) => /raw\/([^/]+)/.exec(path)?.[1] ?? []));
-  expect([...folders].sort()[0]).toBe('20260111T060000Z');
+  expect([...folders].sort()[0]).toBe('20260111T000000Z');
   expect(store.stats().oldestMs).toBeGreaterThanOrEqual(clock.now() - 30 * 3_600_000);
   await store.stop();
 });
