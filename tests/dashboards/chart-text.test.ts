@@ -1,4 +1,4 @@
-import { chartCsv, chartSummary, stack } from '../../dashboards/src/core/chart-text.ts';
+import { chartCsv, chartSummary, stack, withoutGaps } from '../../dashboards/src/core/chart-text.ts';
 import { timeFormat } from '../../dashboards/src/core/format.ts';
 import type { Columns } from '../../dashboards/src/core/panel-data.ts';
 
@@ -50,4 +50,15 @@ test('stacking keeps a gap in all and bridges a gap in one', () => {
     [1, null, null],
     [3, 2, null],
   ]);
+});
+
+test('no value is shown inside a gap, except where it was filled in later', () => {
+  const values: Columns = [
+    [1, 2, 3, 4],
+    [9, 9, 9, 9],
+  ];
+  const gap = { fromMs: 1, toMs: 4, reason: 'agent stopped', backfilled: false };
+  expect(withoutGaps(values, [gap])[1]).toEqual([9, null, null, 9]);
+  expect(withoutGaps(values, [{ ...gap, toMs: null }])[1]).toEqual([9, null, null, null]);
+  expect(withoutGaps(values, [{ ...gap, backfilled: true }])[1]).toEqual([9, 9, 9, 9]);
 });

@@ -61,3 +61,15 @@ export function stack(columns: Columns): Columns {
   );
   return [columns[0], ...piled];
 }
+
+/**
+ * Takes away what a query shows inside a gap: a gauge is carried on for the lookback of five minutes, which would draw a line where nothing was
+ * measured. Gaps that were filled in later hold real readings and stay.
+ */
+export function withoutGaps(columns: Columns, gaps: readonly GapView[]): Columns {
+  const holes = gaps.filter(({ backfilled }) => !backfilled);
+  if (holes.length === 0) return columns;
+  const [times, ...values] = columns;
+  const inHole = times.map((timeMs) => holes.some(({ fromMs, toMs }) => timeMs > fromMs && timeMs < (toMs ?? Number.POSITIVE_INFINITY)));
+  return [times, ...values.map((column) => column.map((value, row) => (inHole[row] ? null : value)))];
+}
