@@ -25,11 +25,11 @@ import type { CollectorConfig } from './config.ts';
 import { createGateway } from './gateway/index.ts';
 import { createInventory } from './inventory/index.ts';
 import { createQueryEngine } from './query/index.ts';
-import { loadRuleFiles, type RuleGroupConfig, rulePack, startRules } from './rules/index.ts';
+import { loadRuleFiles, type RuleGroupConfig, type RuleRow, rulePack, startRules, type WriteRow } from './rules/index.ts';
 import { SELF_INTERVAL_MS, SelfMetrics } from './self-metrics.ts';
 import { registerSelfMetrics } from './self-metrics-list.ts';
 import { openState } from './state/index.ts';
-import { openEmbeddedStore } from './store/index.ts';
+import { type GroupRef, openEmbeddedStore, type Store } from './store/index.ts';
 import { type HostWatch, startHostWatch } from './uptime/index.ts';
 import { VERSION } from './version.ts';
 import { createHostDetail, createStatus, knownHosts, type ViewSources } from './views.ts';
@@ -40,6 +40,8 @@ export interface CollectorOptions {
   readonly log: Log;
   /** Folder of the built page. */
   readonly webDir: string;
+  /** POST /-/reload: reads the configuration again and gives the keys that need a restart; throws and changes nothing when it is bad. */
+  readonly reload?: () => Promise<string[]>;
 }
 
 export interface RunningCollector {
@@ -52,7 +54,7 @@ export interface RunningCollector {
   stop(): Promise<void>;
 }
 
-export async function startCollector({ config, clock, log, webDir }: CollectorOptions): Promise<RunningCollector> {
+export async function startCollector({ config, clock, log, webDir, reload }: CollectorOptions): Promise<RunningCollector> {
   const stops = new StopStack(log); // undoes, newest first
   try {
     const ruleGroups = await loadRules(config);
@@ -70,6 +72,9 @@ export async function startCollector({ config, clock, log, webDir }: CollectorOp
       'store',
       await openEmbeddedStore({ dir: join(config.data_dir, 'store'), clock, log, retentionMs: config.retention }),
     );
+    // Before everything that holds sockets: it closes last, and waits for all of them.
+    const app = await createServer({ log, webDir, tls: readTls(config) });
+    stops.defer('http', () => app.close());
     const engine = createQueryEngine({ store, clock, limits: queryLimits(config) });
 
     const url = `${config.tls === undefined ? 'http' : 'https'}://${config.listen.text}`;
@@ -85,9 +90,7 @@ export async function startCollector({ config, clock, log, webDir }: CollectorOp
         clock,
         log,
         externalUrl,
-        write: ({ key, timeMs, series, presence, values }) => {
-          store.append(store.openGroup(`collector/rules/${key}`, series), { timeMs, presence, values });
-        },
+        write: ruleWriter(store),
       }),
     );
 
@@ -157,12 +160,10 @@ export async function startCollector({ config, clock, log, webDir }: CollectorOp
     const nightly = cron.schedule('17 3 * * *', () => inventory.prune(clock.now()).then(() => undefined));
     stops.defer('calendar', () => nightly.destroy());
 
-    const app = await createServer({ log, webDir, tls: readTls(config) });
-    stops.defer('http', () => app.close());
     const access: AccessOptions = { auth, externalUrl: config.external_url };
     guardRoutes(app, access);
     await app.register(authApi(access));
-    await app.register(prometheusApi({ engine, store, clock, buildInfo: { version: VERSION } }));
+    await app.register(prometheusApi({ engine, store, clock, log, buildInfo: { version: VERSION } }));
     await app.register(rulesApi(rules));
     await app.register(
       bellwetherApi({
@@ -177,15 +178,17 @@ export async function startCollector({ config, clock, log, webDir }: CollectorOp
         events: (host, limit) => inventory.events(host, limit),
       }),
     );
-    healthRoutes(app, self);
-    const { upgrade, closeLive } = liveUpgrade(access, live, log);
-    stops.defer('live sockets', closeLive);
+    operationRoutes(app, self, reload);
+    const liveSockets = new WebSocketServer({ noServer: true, maxPayload: 256 * 1024, perMessageDeflate: { threshold: 1_024 } });
+    stops.defer('live sockets', () => liveSockets.close());
+    const upgrade = liveUpgrade(access, live, liveSockets, log);
     routeUpgrades(app, { [WIRE_PATH]: (request, socket, head) => gateway.upgrade(request, socket, head), '/live': upgrade });
     await listen(app, config);
-    log.info({ url, dataDir: config.data_dir }, 'collector ready');
+    const reachable = config.listen.port === 0 ? withPort(url, app) : url;
+    log.info({ url: reachable, dataDir: config.data_dir }, 'collector ready');
 
     return {
-      url,
+      url: reachable,
       auth,
       firstStart,
       async reload(next) {
@@ -215,6 +218,19 @@ function enrolled(
   }
 }
 
+/** Rows of rules into the store; a rule's group is opened again only when its columns change. */
+function ruleWriter(store: Store): WriteRow {
+  const open = new Map<string, { series: RuleRow['series']; group: GroupRef }>();
+  return ({ key, timeMs, series, presence, values }) => {
+    let known = open.get(key);
+    if (known?.series !== series) {
+      known = { series, group: store.openGroup(`collector/rules/${key}`, series) };
+      open.set(key, known);
+    }
+    store.append(known.group, { timeMs, presence, values });
+  };
+}
+
 async function loadRules({ rules }: CollectorConfig): Promise<RuleGroupConfig[]> {
   return [...(rules.pack ? rulePack() : []), ...(await loadRuleFiles(rules.files))];
 }
@@ -232,6 +248,12 @@ function readTls({ tls }: CollectorConfig): { cert: string; key: string } | unde
   }
 }
 
+/** The address with the port the system chose (`listen: 127.0.0.1:0`). */
+function withPort(url: string, app: FastifyInstance): string {
+  const address = app.server.address();
+  return typeof address === 'object' && address !== null ? url.replace(/:0$/, `:${address.port}`) : url;
+}
+
 async function listen(app: FastifyInstance, { listen: { host, port, text } }: CollectorConfig): Promise<void> {
   try {
     await app.listen({ host, port });
@@ -246,38 +268,35 @@ async function listen(app: FastifyInstance, { listen: { host, port, text } }: Co
             ? 'this machine does not have that address'
             : errorMessage(cause);
     throw new AppError(
-      'CONFIG_INVALID',
+      'ADDRESS_UNUSABLE',
       `Cannot listen on ${text}: ${why}. Set listen in bellwether.yml or BELLWETHER_LISTEN to another address.`,
       { cause },
     );
   }
 }
 
-function healthRoutes(app: FastifyInstance, self: SelfMetrics): void {
+function operationRoutes(app: FastifyInstance, self: SelfMetrics, reload: CollectorOptions['reload']): void {
   const anonymous = { config: { access: 'anonymous' } } as const;
   app.get('/-/healthy', anonymous, (_request, reply) => reply.type('text/plain').send('Bellwether is healthy.\n'));
   app.get('/-/ready', anonymous, (_request, reply) => reply.type('text/plain').send('Bellwether is ready.\n'));
+  app.post('/-/reload', { config: { access: 'admin' } }, async () => ({ needsRestart: reload === undefined ? [] : await reload() }));
   app.get('/metrics', { config: { access: 'read' } }, (_request, reply) =>
     reply.type('text/plain; version=0.0.4; charset=utf-8').send(self.text()),
   );
 }
 
 /** `/live` takes the credentials of any request, and for cookies the page's own origin only. */
-function liveUpgrade(access: AccessOptions, live: LiveHub, log: Log): { upgrade: Upgrade; closeLive: () => void } {
-  const sockets = new WebSocketServer({ noServer: true, maxPayload: 256 * 1024, perMessageDeflate: { threshold: 1_024 } });
-  return {
-    closeLive: () => sockets.close(),
-    upgrade(request, socket, head) {
-      socket.on('error', () => socket.destroy());
-      authenticateUpgrade(request, 'read', access).then(
-        () => sockets.handleUpgrade(request, socket, head, (accepted) => live.accept(accepted)),
-        (error: unknown) => {
-          const status = error instanceof AppError && error.status === 403 ? '403 Forbidden' : '401 Unauthorized';
-          if (!(error instanceof AppError)) log.error({ error: errorMessage(error) }, 'live authentication failed');
-          socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
-        },
-      );
-    },
+function liveUpgrade(access: AccessOptions, live: LiveHub, sockets: WebSocketServer, log: Log): Upgrade {
+  return (request, socket, head) => {
+    socket.on('error', () => socket.destroy());
+    authenticateUpgrade(request, 'read', access).then(
+      () => sockets.handleUpgrade(request, socket, head, (accepted) => live.accept(accepted)),
+      (error: unknown) => {
+        const status = error instanceof AppError && error.status === 403 ? '403 Forbidden' : '401 Unauthorized';
+        if (!(error instanceof AppError)) log.error({ error: errorMessage(error) }, 'live authentication failed');
+        socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+      },
+    );
   };
 }
 

@@ -51,7 +51,7 @@ export const collectorSchema = z.strictObject({
     .prefault({})
     .meta({ restart: true })
     .describe('JSON lines on standard error.'),
-  retention: duration('400d', { min: '1d' }).meta({ restart: true }).describe('Samples older than this are deleted.'),
+  retention: duration('15d', { min: '1d' }).meta({ restart: true }).describe('Samples older than this are deleted.'),
   agents: z
     .strictObject({
       interval: duration('10s', { min: '1s', max: '2m' }).describe('Time between readings, where an agent sets none itself.'),

@@ -82,6 +82,24 @@ export function registerSelfMetrics(self: SelfMetrics, { store, gateway, alerts,
   self.add('bellwether_rules_missed_total', 'counter', 'Turns of rule groups that were missed.', () => rules.counters().missed);
   self.add('bellwether_alerts', 'gauge', 'Alerts pending, firing or lately resolved.', () => alerts.counters().alerts);
   self.add('bellwether_alerts_received_total', 'counter', 'Reports from rules.', () => alerts.counters().received);
+  self.add(
+    'bellwether_alerts_refused_total',
+    'counter',
+    'Reports refused because too many alerts are open.',
+    () => alerts.counters().alertsRefused,
+  );
+  self.add(
+    'bellwether_alerts_state_writes_lost_total',
+    'counter',
+    'Changes of alerts that never reached the state.',
+    () => alerts.counters().stateWritesLost,
+  );
+  self.add(
+    'bellwether_rules_woken_total',
+    'counter',
+    'Evaluations brought forward because something changed.',
+    () => rules.counters().woken,
+  );
   self.add('bellwether_live_connections_total', 'counter', 'Pages that connected to /live.', () => live.counters.connections);
   self.add('bellwether_live_pushes_total', 'counter', 'Messages pushed to pages.', () => live.counters.pushes);
   self.add('bellwether_live_skipped_total', 'counter', 'Pushes left out because a page read too slowly.', () => live.counters.skipped);

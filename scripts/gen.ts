@@ -66,6 +66,9 @@ function defaultText(info: OptionInfo): string {
   return info.default === '' ? 'empty' : `\`${String(info.default).replaceAll('|', '\\|')}\``;
 }
 
+import { renderConfigReference } from '../collector/config.ts';
+import { rulePackReference } from '../collector/rules/index.ts';
+
 const TYPE_IMPORT = "import type { InputDefinition } from './input.ts';\n";
 
 function mergeTypeImport(imports: readonly string[]): string[] {
@@ -98,6 +101,8 @@ function main(): void {
   // The page is made from the inputs in this very bundle, which was built before the list was written.
   if (stale) console.log('the list of inputs changed: run `npm run gen` once more for the reference page');
   else writeIfOther(join(root, INPUTS_REFERENCE), renderInputsReference(INPUTS));
+  writeIfOther(join(root, 'docs/reference/config.md'), renderConfigReference());
+  writeIfOther(join(root, 'docs/reference/rules-pack.md'), rulePackReference());
 }
 
 if (process.argv[1] !== undefined && /(^|\/)gen\.m?[jt]s$/.test(process.argv[1])) main();

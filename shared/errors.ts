@@ -12,6 +12,7 @@ const CODES = {
   QUERY_FAILED: { status: 422, retry: false },
   QUERY_TIMEOUT: { status: 503, retry: true },
   TOO_MANY_REQUESTS: { status: 429, retry: true },
+  ADDRESS_UNUSABLE: { status: 500, retry: false },
   DATA_DIR_LOCKED: { status: 500, retry: false },
   DATA_DIR_UNUSABLE: { status: 500, retry: false },
   STORE_UNAVAILABLE: { status: 503, retry: true },

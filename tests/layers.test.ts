@@ -45,10 +45,12 @@ function target(file: string, specifier: string): string | undefined {
 function breach(from: string, to: string): string | undefined {
   const [fromPackage, fromPart] = from.split('/') as [string, string];
   const [toPackage, toPart, ...inside] = to.split('/') as [string, string, ...string[]];
-  if (fromPackage !== toPackage) return PACKAGES[fromPackage]!.includes(toPackage) ? undefined : `${fromPackage} may not import ${toPackage}`;
+  if (fromPackage !== toPackage)
+    return PACKAGES[fromPackage]!.includes(toPackage) ? undefined : `${fromPackage} may not import ${toPackage}`;
   if (fromPackage !== 'collector' || fromPart === toPart || fromPart.endsWith('.ts') || fromPart === 'cli') return undefined;
   if (toPart.endsWith('.ts')) return `${from} may not import the composition (${to})`;
-  if (![...(COLLECTOR_ARROWS[fromPart] ?? []), ...FOR_ALL].includes(toPart)) return `collector/${fromPart} may not import collector/${toPart}`;
+  if (![...(COLLECTOR_ARROWS[fromPart] ?? []), ...FOR_ALL].includes(toPart))
+    return `collector/${fromPart} may not import collector/${toPart}`;
   return inside.join('/') === 'index.ts' ? undefined : `reaches into collector/${toPart}/${inside.join('/')} instead of its index.ts`;
 }
 

@@ -14,7 +14,8 @@ export interface BellwetherApiOptions {
   readonly status: (now: Millis) => Promise<StatusStrip>;
   readonly host: (id: string, now: Millis) => Promise<HostDetail | undefined>;
   readonly alerts: () => readonly AlertView[];
-  readonly acknowledge: (fingerprint: string, user: string, note: string, now: Millis) => Promise<boolean>;
+  /** Throws NOT_FOUND unless the alert is pending or firing. */
+  readonly acknowledge: (fingerprint: string, user: string, note: string, now: Millis) => AlertView;
   readonly deliveries: (limit: number) => Promise<DeliveryView[]>;
   readonly events: (hostId: string | undefined, limit: number) => Promise<EventView[]>;
 }
@@ -81,12 +82,7 @@ export function bellwetherApi(options: BellwetherApiOptions): FastifyPluginAsync
         config: OPERATE,
         schema: { params: z.object({ fingerprint: z.string().max(64) }), body: z.object({ note: z.string().max(2_000).default('') }) },
       },
-      async (request, reply) => {
-        const user = request.principal?.name ?? 'unknown';
-        const known = await options.acknowledge(request.params.fingerprint, user, request.body.note, clock.now());
-        if (!known) throw new AppError('NOT_FOUND', 'This alert is not active any more.');
-        return reply.code(204).send();
-      },
+      (request) => options.acknowledge(request.params.fingerprint, request.principal?.name ?? 'unknown', request.body.note, clock.now()),
     );
 
     const limited = z.object({ limit: z.coerce.number().int().min(1).max(1_000).default(100), host: z.string().max(100).optional() });

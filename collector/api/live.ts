@@ -55,6 +55,7 @@ export function createLiveHub({ clock, log, engine, fleet, status, alerts, liveM
   const counters = { connections: 0, pushes: 0, skipped: 0, rejected: 0 };
   let turn = 0;
   let pushing: Promise<void> | undefined;
+  let stopping = false;
 
   function send(viewer: Viewer, message: LiveMessage): void {
     const text = JSON.stringify(message);
@@ -91,7 +92,10 @@ export function createLiveHub({ clock, log, engine, fleet, status, alerts, liveM
     const { wants } = viewer;
     if (wants.status !== undefined) send(viewer, { type: 'status', status: await status(now) });
     if (wants.alerts !== undefined) send(viewer, { type: 'alerts', alerts: [...alerts()] });
-    if (wants.hosts !== undefined && withHosts) send(viewer, { type: 'hosts', page: queryHosts(await fleet.rows(now), wants.hosts.query) });
+    if (wants.hosts !== undefined && withHosts) {
+      const { query } = wants.hosts;
+      send(viewer, { type: 'hosts', query, page: queryHosts(await fleet.rows(now), query) });
+    }
     if (wants.panels !== undefined && wants.panels.panels.length > 0) {
       if (wants.panels.host !== null) liveMode(wants.panels.host, LIVE_MODE_MS);
       const panels = [];
@@ -133,6 +137,7 @@ export function createLiveHub({ clock, log, engine, fleet, status, alerts, liveM
   return {
     counters,
     accept(socket) {
+      if (stopping) return socket.close(1001, 'collector stops');
       const viewer: Viewer = { socket, wants: {}, sent: new Map() };
       viewers.add(viewer);
       counters.connections++;
@@ -150,6 +155,7 @@ export function createLiveHub({ clock, log, engine, fleet, status, alerts, liveM
       });
     },
     async stop() {
+      stopping = true;
       cancel();
       for (const { socket } of viewers) socket.close(1001, 'collector stops');
       await pushing;

@@ -14,7 +14,7 @@ const WELL_MS = 60_000;
 /** From the polite signal to the other. */
 const STOP_MS = 5_000;
 /** As in bin/bellwether-agent.mjs. */
-const MEMORY_FLAGS = ['--max-semi-space-size=1', '--max-old-space-size=64'];
+const MEMORY_FLAGS = ['--max-semi-space-size=1', '--max-old-space-size=64', '--v8-pool-size=0'];
 /** Ends the agent with the process that started it, however that ended: its end of the pipe closes. */
 const END_WITH_PARENT =
   "data:text/javascript,process.stdin.on('end',()=>process.kill(process.pid,'SIGTERM')).on('error',()=>{}).resume();process.stdin.unref?.()";

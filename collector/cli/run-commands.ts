@@ -55,12 +55,17 @@ export async function start(flags: ConfigFlags, runner: Runner, defaultLevel: 'i
   const stops = new StopStack(log);
   // Before the start, so that an impatient Ctrl-C ends what is half up in order as well.
   runner.onStop(() => stops.run());
-  const collector = stops.own('collector', await startCollector({ config, clock: runner.clock, log, webDir: join(runner.distDir, 'web') }));
+  /** Reads the files again; gives the keys whose change needs a restart. */
+  async function reload(): Promise<string[]> {
+    const { config: next } = await loadGiven(flags, runner);
+    await collector.reload(next);
+    return restartKeys(config, next);
+  }
+  const webDir = join(runner.distDir, 'web');
+  const collector = stops.own('collector', await startCollector({ config, clock: runner.clock, log, webDir, reload }));
   runner.onReload(async () => {
     try {
-      const { config: next } = await loadGiven(flags, runner);
-      await collector.reload(next);
-      const keys = restartKeys(config, next);
+      const keys = await reload();
       if (keys.length > 0) log.warn({ keys }, 'these changes need a restart');
     } catch (error) {
       log.error({ error: errorMessage(error) }, 'configuration not reloaded; nothing has changed');

@@ -18,6 +18,9 @@ import {
 } from './types.ts';
 import { type Grid, type VectorValue, withoutMetadata } from './vector.ts';
 
+/** Parsed queries kept, oldest dropped first. */
+const KEPT_EXPRESSIONS = 1_000;
+
 export interface QueryEngineOptions {
   readonly store: Store;
   readonly clock: Clock;
@@ -32,6 +35,7 @@ class Engine implements QueryEngine {
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #limits: QueryLimits;
+  readonly #expressions = new Map<string, Expr>();
 
   constructor({ store, clock, limits }: QueryEngineOptions) {
     this.#store = store;
@@ -39,8 +43,19 @@ class Engine implements QueryEngine {
     this.#limits = { ...DEFAULT_QUERY_LIMITS, ...limits };
   }
 
+  /** Rules, panels and dashboards ask the same again and again; an expression is never changed once parsed. */
+  #parsed(query: string): Expr {
+    let expr = this.#expressions.get(query);
+    if (expr === undefined) {
+      expr = parse(query);
+      if (this.#expressions.size >= KEPT_EXPRESSIONS) this.#expressions.delete(this.#expressions.keys().next().value!);
+      this.#expressions.set(query, expr);
+    }
+    return expr;
+  }
+
   async instant(query: string, timeMs: Millis, options: QueryOptions = {}): Promise<QueryResult> {
-    const expr = parse(query);
+    const expr = this.#parsed(query);
     const run = this.#start(query, timeMs, timeMs, 0, options);
     const evaluator = new Evaluator(run);
     const grid: Grid = { startMs: timeMs, stepMs: 1, count: 1 };
@@ -57,7 +72,7 @@ class Engine implements QueryEngine {
   }
 
   async range(query: string, startMs: Millis, endMs: Millis, stepMs: Millis, options: QueryOptions = {}): Promise<MatrixResult> {
-    const expr = parse(query);
+    const expr = this.#parsed(query);
     const type = valueTypeOf(expr);
     if (type !== 'scalar' && type !== 'vector') {
       const shown = type === 'matrix' ? 'range vector' : 'string';

@@ -80,7 +80,7 @@ export async function startTestCollector(files: CollectorFiles = {}): Promise<Te
       return body.data.result;
     },
     async joinToken() {
-      const { token: join } = await collector.post<{ token: string }>('/api/bellwether/tokens', { kind: 'join', name: 'test' });
+      const { token: join } = await collector.post<{ token: string }>('/api/bellwether/tokens', { scope: 'join', name: 'test' });
       return join;
     },
     async restart(signal = 'SIGTERM') {
