@@ -5,18 +5,9 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import { type FakeServer, startFakeServer } from '../../dashboards/dev/fake-server.mjs';
+import { CHROMIUM, CHROMIUM_ARGS } from './browser.ts';
 import * as inPage from './in-page.mjs';
 
-const CHROMIUM = '/usr/bin/chromium';
-const CHROMIUM_ARGS = [
-  '--headless',
-  '--no-sandbox',
-  '--disable-gpu',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
 const webDir = join(dirname(fileURLToPath(import.meta.url)), '../../dist/web');
 const missing = !existsSync(CHROMIUM) ? 'no chromium' : existsSync(join(webDir, 'index.html')) ? '' : 'the page is not built';
 const describeInBrowser = missing === '' ? describe : describe.skip;
