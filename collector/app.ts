@@ -304,6 +304,7 @@ function quietly(log: Log, what: string, work: () => void): void {
   try {
     work();
   } catch (error) {
+    if (error instanceof AppError && error.retry) return; // the store takes nothing now and has said so itself
     log.warn({ what, error: errorMessage(error) }, 'background work failed');
   }
 }

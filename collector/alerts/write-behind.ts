@@ -26,6 +26,8 @@ export class WriteBehind {
   #running: Promise<void> | undefined;
   /** Writes that were refused or failed. */
   lost = 0;
+  /** Said once, not with every write of a disk that stays full. */
+  #isFailing = false;
 
   constructor(state: State, log: Log) {
     this.#state = state;
@@ -54,9 +56,11 @@ export class WriteBehind {
         await this.#state.db.transaction().execute(async (transaction) => {
           for (const write of writes) await write(transaction);
         });
+        this.#isFailing = false;
       } catch (error) {
         this.lost += writes.length;
-        this.#log.error({ writes: writes.length, error: errorMessage(error) }, 'alert state not written');
+        if (!this.#isFailing) this.#log.error({ writes: writes.length, error: errorMessage(error) }, 'alert state not written');
+        this.#isFailing = true;
       }
       if (this.#queue.length > 0) await new Promise((resolve) => setImmediate(resolve));
     }

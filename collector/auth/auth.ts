@@ -1,6 +1,6 @@
 import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { AppError, type Clock, type Log } from '@bellwether/shared';
+import { AppError, type Clock, errorCode, errorMessage, type Log } from '@bellwether/shared';
 import type { Session, SignIn } from '@bellwether/shared/api';
 import type { State } from '../state/index.ts';
 import { type Principal, roleOf } from './access.ts';
@@ -151,7 +151,13 @@ export function createAuth({ state, clock, log, enrolled }: AuthOptions): Auth {
       }
       const admins = all.filter(({ role }) => role === 'admin');
       const user = admins[0]?.name ?? FIRST_ADMIN;
-      return { user, link: admins.some(({ hasPassword }) => hasPassword) ? null : await users.createLink(user) };
+      if (admins.some(({ hasPassword }) => hasPassword)) return { user, link: null };
+      const link = await users.createLink(user).catch((error: unknown) => {
+        if (errorCode(error) !== 'STORE_FULL') throw error;
+        log.warn({ error: errorMessage(error) }, 'no sign-in link now; make one later with `bellwether user link`');
+        return null;
+      });
+      return { user, link };
     },
   };
 }

@@ -95,8 +95,8 @@ export class AgentConnection {
   #dirty = false;
   #ackedSeq = -1;
   #sweepSamples = 0;
-  /** Rows are refused until the store takes them again; the agent was told. */
-  #refusedUntilMs: Millis = 0;
+  /** Rows are refused until then (monotonic); the agent was told to keep them and to come back with all of them. */
+  #refusedUntilMonoMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
@@ -254,7 +254,7 @@ export class AgentConnection {
     if (open === undefined || open.generation !== generation)
       throw new WireError(WIRE_CLOSE.malformed, `samples of unknown group ${group}.${generation}`);
     if (open.ref === null) return this.#refuseForEver(seq, WIRE_NACK.seriesLimit);
-    if (clock.now() < this.#refusedUntilMs) return;
+    if (clock.monotonic() < this.#refusedUntilMonoMs) return;
     try {
       const outcome = store.append(open.ref, { timeMs, presence, values }, { producer: agentId, epoch, seq });
       this.#dirty = true;
@@ -266,9 +266,9 @@ export class AgentConnection {
         counters.samples += presence === null ? values.length : countPresent(presence, values.length);
       }
     } catch (error) {
-      if (!(error instanceof AppError) || !error.retry) throw error;
+      if (!isStoreRefusal(error)) throw error;
       counters.refusedRows++;
-      this.#refusedUntilMs = clock.now() + STORE_RETRY_MS;
+      this.#refusedUntilMonoMs = clock.monotonic() + STORE_RETRY_MS;
       const code = error.code === 'STORE_FULL' ? WIRE_NACK.storeFull : WIRE_NACK.storeUnavailable;
       this.#send({ type: 'nack', seq, code, retryAfterMs: STORE_RETRY_MS });
     }
@@ -330,7 +330,8 @@ export class AgentConnection {
         this.#acknowledge();
       }
     } catch (error) {
-      this.#options.log.warn({ agent: this.identity.agentId, error: errorMessage(error) }, 'rows not committed, not acknowledged');
+      if (!isStoreRefusal(error))
+        this.#options.log.warn({ agent: this.identity.agentId, error: errorMessage(error) }, 'rows not committed, not acknowledged');
     } finally {
       this.#committing = false;
     }
@@ -365,6 +366,11 @@ export class AgentConnection {
     this.#ended = true;
     this.#options.ended(this, this.#cause);
   }
+}
+
+/** The store takes nothing now and has said so itself: once, not once for each agent. */
+export function isStoreRefusal(error: unknown): error is AppError {
+  return error instanceof AppError && error.retry;
 }
 
 function countPresent(presence: Uint8Array, columns: number): number {

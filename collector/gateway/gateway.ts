@@ -5,7 +5,7 @@ import { type Clock, errorMessage, type Log, type Millis, type Stoppable } from 
 import { type AgentSettings, type GoodbyeReason, type Hello, WIRE_CLOSE, WIRE_LIMITS, WIRE_SUBPROTOCOL } from '@bellwether/shared/wire';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Store } from '../store/index.ts';
-import { AgentConnection, type AgentView } from './connection.ts';
+import { AgentConnection, type AgentView, isStoreRefusal } from './connection.ts';
 import { RECONNECT_GRACE_MS, type UpChange, UpTracker } from './up-tracker.ts';
 
 /** Heartbeats of the whole fleet stay below this many a second. */
@@ -150,7 +150,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     try {
       write();
     } catch (error) {
-      log.warn({ error: errorMessage(error) }, 'up not written');
+      if (!isStoreRefusal(error)) log.warn({ error: errorMessage(error) }, 'up not written');
     }
   }
 

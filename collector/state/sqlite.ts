@@ -1,3 +1,4 @@
+import { AppError, errorCode } from '@bellwether/shared';
 import type { SqliteDatabase } from 'kysely';
 import Libsql from 'libsql';
 
@@ -22,8 +23,12 @@ export function openSqlite(file: string): SqliteDatabase {
       const statement = database.prepare(sql);
       return {
         reader: statement.reader,
-        all: (parameters) => statement.all(parameters.map(bindable)),
-        run: (parameters) => statement.run(parameters.map(bindable)),
+        all: (parameters) => named(file, () => statement.all(parameters.map(bindable))),
+        run: (parameters) => {
+          // SQLite has rolled back by itself when the disk was full; to ask for it again would hide why.
+          if (sql === 'rollback' && !database.inTransaction) return { changes: 0, lastInsertRowid: 0 };
+          return named(file, () => statement.run(parameters.map(bindable)));
+        },
         iterate: (parameters) => statement.iterate(parameters.map(bindable)),
       };
     },
@@ -41,6 +46,16 @@ export function openSqlite(file: string): SqliteDatabase {
  */
 function releaseLock(database: Libsql.Database): void {
   for (const pragma of ['journal_mode = delete', 'locking_mode = normal', 'user_version']) database.pragma(pragma);
+}
+
+/** A full disk is nobody's mistake and mends itself with room: callers get an error that says so. */
+function named<T>(file: string, work: () => T): T {
+  try {
+    return work();
+  } catch (cause) {
+    if (errorCode(cause) !== 'SQLITE_FULL') throw cause;
+    throw new AppError('STORE_FULL', `The disk of ${file} is full; nothing can be changed until there is room.`, { cause });
+  }
 }
 
 /** libsql aborts the whole process on a boolean; SQLite has none anyway. */

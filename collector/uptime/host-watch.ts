@@ -105,9 +105,19 @@ export async function startHostWatch({ ledger, clock, log }: HostWatchOptions): 
   const started = clock.now();
   /** Ledger writes one after the other, in the order things happened. */
   let writing: Promise<void> = Promise.resolve();
+  /** Said once, not with every write of a disk that stays full. */
+  let isFailing = false;
 
   function write(what: string, work: () => Promise<void>): void {
-    writing = writing.then(work).catch((error: unknown) => log.error({ what, error: errorMessage(error) }, 'host ledger not written'));
+    writing = writing.then(work).then(
+      () => {
+        isFailing = false;
+      },
+      (error: unknown) => {
+        if (!isFailing) log.error({ what, error: errorMessage(error) }, 'host ledger not written');
+        isFailing = true;
+      },
+    );
   }
 
   function set(host: StoredHost): void {

@@ -124,6 +124,8 @@ export class EmbeddedStore implements Store {
   #failure: AppError | undefined;
   /** Too many blocks wait for the disk. */
   #blockFailure: AppError | undefined;
+  /** The last try to write blocks failed. */
+  #blocksWait = false;
   #commitRound: Promise<void> | undefined;
   #commitTimer: Cancel | undefined;
   #lastCommitAt = Number.NEGATIVE_INFINITY;
@@ -462,9 +464,10 @@ export class EmbeddedStore implements Store {
   }
 
   #fail(cause: unknown): void {
-    if (this.#failure === undefined) this.#log.error({ error: errorMessage(cause) }, 'write-ahead log not written');
-    this.#failure = this.#failureOf(cause);
-    for (const { reject } of this.#waiters.splice(0)) reject(this.#failure);
+    const failure = this.#failureOf(cause);
+    if (this.#failure === undefined) this.#log.error({ error: failure.message }, 'write-ahead log not written');
+    this.#failure = failure;
+    for (const { reject } of this.#waiters.splice(0)) reject(failure);
   }
 
   #failureOf(cause: unknown): AppError {
@@ -536,10 +539,14 @@ export class EmbeddedStore implements Store {
       // In this order a late block is on disk before the main block whose watermark speaks for both.
       for (const partition of partitions) await partition.write(this.#rawFolder);
       this.#blockFailure = undefined;
+      this.#blocksWait = false;
       await this.#wal.removeBelow(this.#neededFrom());
       return true;
     } catch (cause) {
-      this.#log.warn({ error: errorMessage(cause) }, 'blocks not written; trying again');
+      // Said once, and not at all when the same disk has just been reported for the log.
+      if (!this.#blocksWait && this.#failure === undefined)
+        this.#log.warn({ error: errorMessage(cause) }, 'blocks not written; trying again');
+      this.#blocksWait = true;
       if (this.#pendingBlockBytes() > MAX_PENDING_BLOCK_BYTES) this.#blockFailure = this.#failureOf(cause);
       if (!this.#isStopped) this.#requestBlocks(RETRY_MS);
       return false;
