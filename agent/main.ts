@@ -11,7 +11,7 @@ async function main(argv: readonly string[]): Promise<number> {
     );
     return Number(process.exitCode ?? 0);
   } catch (error) {
-    process.stderr.write(`${errorMessage(error)}\n`);
+    for (const line of errorMessage(error).split('\n')) process.stderr.write(`bellwether-agent: ${line}\n`);
     return error instanceof AppError && error.code === 'CONFIG_INVALID' ? 2 : 1;
   }
 }

@@ -17,6 +17,8 @@ import { alertingConfig } from './alerts/index.ts';
 
 export const CONFIG_FILE = 'bellwether.yml';
 const ENVIRONMENT_PREFIX = 'BELLWETHER';
+/** Variables of the agent, which `up` hands on. */
+const AGENT_PREFIX = 'BELLWETHER_AGENT_';
 
 export const collectorSchema = z.strictObject({
   listen: listenAddress('127.0.0.1:8720')
@@ -100,7 +102,7 @@ export async function loadConfig({ file, env, overrides = [] }: ConfigSources): 
   const text = await textOf(file ?? CONFIG_FILE, file !== undefined);
   const config = loadYaml(text ?? '', collectorSchema, {
     file: file ?? CONFIG_FILE,
-    overrides: [...environmentOverrides(collectorSchema, ENVIRONMENT_PREFIX, env), ...overrides],
+    overrides: [...environmentOverrides(collectorSchema, ENVIRONMENT_PREFIX, env, [AGENT_PREFIX]), ...overrides],
   });
   const base = text === undefined ? '.' : dirname(file ?? CONFIG_FILE);
   const located = {

@@ -1,4 +1,4 @@
-import { chmod, mkdir } from 'node:fs/promises';
+import { access, chmod, constants, mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { AppError, errorCode, errorMessage, type Stoppable } from '@bellwether/shared';
 import { type Clock, systemClock } from '@bellwether/shared/clock';
@@ -72,6 +72,7 @@ export async function openState({ dir, clock = systemClock, migrations = MIGRATI
 async function openFile(dir: string, file: string): Promise<SqliteDatabase> {
   try {
     await makeDir(dir);
+    await access(`${dir}/.`, constants.W_OK | constants.X_OK); // SQLite would only say that it cannot open a file
     const database = openSqlite(file);
     await chmod(file, 0o600); // the directory may be an older one that others can read
     return database;

@@ -1,6 +1,7 @@
 import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument, parse as parseYaml } from 'yaml';
 import type * as z from 'zod';
 import { AppError, errorMessage } from '../errors.ts';
+import { nearName } from './near.ts';
 import { type Problem, problemsOf } from './problem.ts';
 import { childrenAt, defOf, leavesOf, metaOf, pathText, unwrap } from './walk.ts';
 
@@ -67,13 +68,32 @@ export function checkYaml<Schema extends z.ZodType>(
   };
 }
 
-/** Overrides from variables named `<PREFIX>_<SECTION>_<KEY>` for every key that `schema` has; others are passed over. */
-export function environmentOverrides(schema: z.ZodType, prefix: string, env: Readonly<Record<string, string | undefined>>): Override[] {
-  return leavesOf(schema).flatMap(({ path }) => {
-    const source = environmentName(prefix, path);
-    const text = env[source];
-    return text === undefined || text === '' ? [] : [{ path, text, source }];
-  });
+/**
+ * Overrides from variables named `<PREFIX>_<SECTION>_<KEY>` for every key that `schema` has. One that is almost such a name is a mistake and
+ * throws AppError CONFIG_INVALID; the rest is not ours (container platforms set names like `<PREFIX>_PORT` of their own) and is passed over, as
+ * is what begins with one of `foreign`.
+ */
+export function environmentOverrides(
+  schema: z.ZodType,
+  prefix: string,
+  env: Readonly<Record<string, string | undefined>>,
+  foreign: readonly string[] = [],
+): Override[] {
+  const paths = new Map(leavesOf(schema).map(({ path }) => [environmentName(prefix, path), path]));
+  const keys = [...paths.keys()].map((name) => name.slice(prefix.length + 1));
+  const problems: string[] = [];
+  const overrides: Override[] = [];
+  for (const [source, text] of Object.entries(env)) {
+    const path = paths.get(source);
+    if (text === undefined || text === '') continue;
+    if (path !== undefined) overrides.push({ path, text, source });
+    else if (source.startsWith(`${prefix}_`) && !foreign.some((one) => source.startsWith(one))) {
+      const near = nearName(source.slice(prefix.length + 1), keys);
+      if (near !== undefined) problems.push(`${source}: unknown setting; did you mean "${prefix}_${near}"?`);
+    }
+  }
+  if (problems.length > 0) throw new AppError('CONFIG_INVALID', problems.join('\n'));
+  return overrides;
 }
 
 /** `BELLWETHER` and `agents.interval` make `BELLWETHER_AGENTS_INTERVAL`. */

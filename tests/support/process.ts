@@ -70,6 +70,19 @@ export function startProgram(
   };
 }
 
+/** Runs a program that ends by itself; after `timeoutMs` it is killed and the code is null. */
+export async function runProgram(
+  command: string,
+  args: readonly string[],
+  options: { env?: NodeJS.ProcessEnv; cwd?: string; timeoutMs?: number } = {},
+): Promise<{ code: number | null; output: string }> {
+  const program = startProgram(command, args, options);
+  const timer = setTimeout(() => program.child.kill('SIGKILL'), options.timeoutMs ?? 30_000);
+  const [code] = (await once(program.child, 'close')) as [number | null]; // unlike the exit: all output has come
+  clearTimeout(timer);
+  return { code, output: program.output() };
+}
+
 /** CPU seconds a process has used so far (user + system), all its threads, to the nanosecond where the scheduler tells. */
 export function cpuSeconds(pid: number): number {
   let nanoseconds = 0;
