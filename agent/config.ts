@@ -88,7 +88,10 @@ function inputSchema(input: InputDefinition) {
   const options = Object.entries(input.options ?? {}).map(([name, info]) => [name, optionSchema(info)] as const);
   return z
     .strictObject({
-      enabled: z.boolean().default(true).describe('Whether it is read at all.'),
+      enabled: z
+        .boolean()
+        .default(input.offByDefault !== true)
+        .describe('Whether it is read at all.'),
       interval: duration(undefined, { min: '1s', max: '2m' }).optional().describe('Time between readings.'),
       ...Object.fromEntries(options),
     })
@@ -98,8 +101,12 @@ function inputSchema(input: InputDefinition) {
 
 function optionSchema(info: OptionInfo): z.ZodType {
   if (info.kind === 'boolean') return z.boolean().optional().describe(info.help);
+  if (info.kind === 'words') return z.array(z.string().min(1)).optional().describe(info.help);
   if (info.kind === 'duration') return duration(undefined, { min: '1ms' }).optional().describe(info.help);
-  return z.string().refine(isPattern, { error: 'must be a regular expression' }).optional().describe(info.help);
+  if (info.kind === 'text') return z.string().optional().describe(info.help);
+  const pattern = z.string().refine(isPattern, { error: 'must be a regular expression' });
+  if (info.kind === 'patterns') return z.record(z.string().min(1), pattern.min(1)).optional().describe(info.help);
+  return pattern.optional().describe(info.help);
 }
 
 function isPattern(text: string): boolean {

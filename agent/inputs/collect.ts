@@ -109,7 +109,7 @@ class Inputs implements InputCollector {
     const paths = { procfs: '/proc', sysfs: '/sys', rootfs: '/', ...options.paths };
     for (const definition of options.definitions ?? INPUTS) {
       const settings = options.inputs?.[definition.name] ?? {};
-      if (settings.enabled === false) continue;
+      if (!(settings.enabled ?? definition.offByDefault !== true)) continue;
       const frame = new Frame(
         definition.name,
         definition.name === 'agent_self' ? { ...options.baseLabels, ...SELF_JOB } : options.baseLabels,

@@ -15,10 +15,10 @@ export interface HostPaths {
   readonly rootfs: string;
 }
 
-/** One option of an input: its value when the agent's file is silent, and what it does. The default also says the type; `pattern` is a regular expression. */
+/** One option of an input: its value when the agent's file is silent, and what it does. `pattern` is a regular expression, `words` a list of texts. */
 export interface OptionInfo {
-  readonly kind: 'pattern' | 'boolean' | 'duration';
-  /** Durations in ms. A pattern of '' matches nothing. */
+  readonly kind: 'pattern' | 'boolean' | 'duration' | 'words';
+  /** Durations in ms. A pattern of '' matches nothing. Words with blanks between them. */
   readonly default: string | boolean | number;
   readonly help: string;
 }
@@ -38,8 +38,12 @@ export interface InputContext {
 
 export interface InputOptions {
   pattern(name: string): RegExp | undefined;
+  /** In the file's order. */
+  patterns(name: string): ReadonlyMap<string, RegExp>;
+  text(name: string): string;
   flag(name: string): boolean;
   durationMs(name: string): Millis;
+  words(name: string): readonly string[];
 }
 
 /** A metric that another part of the agent (spool, uplink) lets `agent_self` report. */
@@ -72,8 +76,12 @@ export interface InputDefinition {
   readonly options?: Readonly<Record<string, OptionInfo>>;
   /** Time between readings when the agent's file is silent; without it the agent's default interval. At most 2 minutes. */
   readonly intervalMs?: Millis;
+  /** It is read only where the agent's file says `enabled: true`. */
+  readonly offByDefault?: boolean;
   /** Live mode leaves it at its interval: it changes seldom or costs much. */
   readonly slow?: boolean;
+  /** Read only when the agent's file says `enabled: true`; `help` says why. */
+  readonly offByDefault?: boolean;
   create(context: InputContext): Input;
 }
 
