@@ -17,8 +17,8 @@ export interface HostPaths {
 
 /** One option of an input: its value when the agent's file is silent, and what it does. `pattern` is a regular expression, `words` a list of texts. */
 export interface OptionInfo {
-  readonly kind: 'pattern' | 'boolean' | 'duration' | 'words';
-  /** Durations in ms. A pattern of '' matches nothing. Words with blanks between them. */
+  readonly kind: 'pattern' | 'patterns' | 'boolean' | 'duration' | 'words' | 'text';
+  /** Durations in ms. A pattern of '' matches nothing. Words with blanks between them. Patterns (by name) are none: ''. */
   readonly default: string | boolean | number;
   readonly help: string;
 }
@@ -78,10 +78,10 @@ export interface InputDefinition {
   readonly intervalMs?: Millis;
   /** It is read only where the agent's file says `enabled: true`. */
   readonly offByDefault?: boolean;
+  /** The agent's default interval and live mode do not bring it below this; an interval of its own in the agent's file does. */
+  readonly floorMs?: Millis;
   /** Live mode leaves it at its interval: it changes seldom or costs much. */
   readonly slow?: boolean;
-  /** Read only when the agent's file says `enabled: true`; `help` says why. */
-  readonly offByDefault?: boolean;
   create(context: InputContext): Input;
 }
 

@@ -2,9 +2,7 @@
 import { AppError, parseDuration } from '@bellwether/shared';
 import type { InputDefinition, InputOptions, OptionInfo } from './input.ts';
 
-type OptionValue = RegExp | boolean | number | readonly string[] | undefined;
-
-type OptionValue = RegExp | ReadonlyMap<string, RegExp> | boolean | number | string | undefined;
+type OptionValue = RegExp | ReadonlyMap<string, RegExp> | boolean | number | string | readonly string[] | undefined;
 
 /** Checks `given` against the input's options; throws CONFIG_INVALID that names the option. Durations may be ms or `5s`. */
 export function resolveOptions(definition: InputDefinition, given: Readonly<Record<string, unknown>>): InputOptions {
