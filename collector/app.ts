@@ -7,7 +7,16 @@ import type { FastifyInstance } from 'fastify';
 import cron from 'node-cron';
 import { WebSocketServer } from 'ws';
 import { createAlerts } from './alerts/index.ts';
-import { bellwetherApi, createFleet, createLiveHub, createServer, type LiveHub, routeUpgrades, type Upgrade } from './api/index.ts';
+import {
+  bellwetherApi,
+  createFleet,
+  createLiveHub,
+  createServer,
+  type LiveHub,
+  refuseUpgrade,
+  routeUpgrades,
+  type Upgrade,
+} from './api/index.ts';
 import { prometheusApi } from './api/prometheus/index.ts';
 import { rulesApi } from './api/rules.ts';
 import {
@@ -294,7 +303,7 @@ function liveUpgrade(access: AccessOptions, live: LiveHub, sockets: WebSocketSer
       (error: unknown) => {
         const status = error instanceof AppError && error.status === 403 ? '403 Forbidden' : '401 Unauthorized';
         if (!(error instanceof AppError)) log.error({ error: errorMessage(error) }, 'live authentication failed');
-        socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+        refuseUpgrade(socket, status);
       },
     );
   };

@@ -1,5 +1,6 @@
 /** Which numbers each part contributes to `bellwether_*`. */
 import type { Clock } from '@bellwether/shared';
+import { WIRE_CLOSE } from '@bellwether/shared/wire';
 import type { Alerts } from './alerts/index.ts';
 import type { LiveHub } from './api/index.ts';
 import type { Gateway } from './gateway/index.ts';
@@ -60,11 +61,11 @@ export function registerSelfMetrics(self: SelfMetrics, { store, gateway, alerts,
     'Times a connection was not read for a while because it brought too much.',
     () => counters.paused,
   );
-  self.add('bellwether_gateway_closed_total', 'counter', 'Agent connections the collector closed for a fault of the agent.', () => {
-    let total = 0;
-    for (const count of counters.closedByCode.values()) total += count;
-    return total;
-  });
+  for (const [reason, code] of Object.entries(WIRE_CLOSE)) {
+    if (code === WIRE_CLOSE.goingAway) continue;
+    const help = 'Agent connections the collector closed for a fault of the agent.';
+    self.add('bellwether_gateway_closed_total', 'counter', help, () => counters.closedByCode.get(code) ?? 0, { reason });
+  }
 
   const stats = (name: keyof Omit<ReturnType<Store['stats']>, 'oldestMs'>) => (): number => store.stats()[name];
   self.add('bellwether_store_series', 'gauge', 'Series in the index.', stats('series'));

@@ -9,6 +9,11 @@ import Fastify, { type FastifyError, type FastifyInstance } from 'fastify';
 import { hasZodFastifySchemaValidationErrors, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 
 const BODY_LIMIT_BYTES = 1024 * 1024;
+/** From the first byte of a request to the end of its headers, and to its own end: whoever drips bytes does not hold a connection for ever. */
+const HEADERS_WITHIN_MS = 10_000;
+const REQUEST_WITHIN_MS = 60_000;
+/** How often connections are looked through for those. */
+const TIMEOUT_CHECK_MS = 2_000;
 /** Scripts, styles and sockets of our own origin only; nothing inline, no frames. */
 const CSP =
   "default-src 'self'; connect-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
@@ -24,12 +29,14 @@ export interface ServerOptions {
 
 /** An empty server; the composition registers parts on it and calls `listen`. */
 export async function createServer({ log, webDir, tls }: ServerOptions): Promise<FastifyInstance> {
+  const timeouts = { headersTimeout: HEADERS_WITHIN_MS, connectionsCheckingInterval: TIMEOUT_CHECK_MS };
   const app = Fastify({
     logger: false,
     bodyLimit: BODY_LIMIT_BYTES,
     forceCloseConnections: true,
     routerOptions: { maxParamLength: 512 },
-    ...(tls === undefined ? {} : { https: { cert: tls.cert, key: tls.key } }),
+    requestTimeout: REQUEST_WITHIN_MS,
+    ...(tls === undefined ? { http: timeouts } : { https: { ...timeouts, cert: tls.cert, key: tls.key } }),
   }) as unknown as FastifyInstance;
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
@@ -87,6 +94,12 @@ export function routeUpgrades(app: FastifyInstance, routes: Readonly<Record<stri
     const route = routes[(request.url ?? '').split('?')[0]!];
     if (route !== undefined) return route(request, socket, head);
     socket.on('error', () => socket.destroy());
-    socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+    refuseUpgrade(socket, '404 Not Found');
   });
+}
+
+/** `status` as in `401 Unauthorized`. Does not wait for the other side to close: it may never. */
+export function refuseUpgrade(socket: Duplex, status: string): void {
+  socket.once('finish', () => socket.destroy());
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
 }

@@ -200,6 +200,8 @@ export function createGateway(options: GatewayOptions): Gateway {
   };
 }
 
+/** Does not wait for the other side to close: it may never. */
 function refuse(socket: Duplex, status: string): void {
+  socket.once('finish', () => socket.destroy());
   socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
 }
