@@ -1,33 +1,6 @@
-import { once } from 'node:events';
-import { createServer } from 'node:http';
 import { startTestAgent, startTestCollector } from '../support/bellwether.ts';
 import { eventually } from '../support/process.ts';
-
-interface WebhookBody {
-  version: string;
-  status: string;
-  alerts: { status: string; labels: Record<string, string>; annotations: Record<string, string> }[];
-}
-
-/** A real HTTP receiver that keeps what it is given. */
-async function startWebhookSink(): Promise<{ url: string; bodies: WebhookBody[]; stop: () => void }> {
-  const bodies: WebhookBody[] = [];
-  const server = createServer((request, response) => {
-    let text = '';
-    request.on('data', (chunk) => {
-      text += chunk;
-    });
-    request.on('end', () => {
-      bodies.push(JSON.parse(text) as WebhookBody);
-      response.end();
-    });
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new TypeError('no port');
-  return { url: `http://127.0.0.1:${address.port}/hook`, bodies, stop: () => server.close() };
-}
+import { startWebhookSink } from '../support/webhook-sink.ts';
 
 test('an agent killed with -9 pages through the webhook with default settings, and its return resolves', async () => {
   const sink = await startWebhookSink();
