@@ -71,7 +71,10 @@ export function bellwetherApi(options: BellwetherApiOptions): FastifyPluginAsync
     app.get(
       '/api/bellwether/chart',
       { config: READ, schema: { querystring: z.object({ query: z.string().min(1), start: instant, end: instant, step }) } },
-      async ({ query }) => toChart(await engine.range(query.query, query.start, query.end, query.step), query.start, query.end, query.step),
+      async ({ query: { query, start, end, step } }) => {
+        if (end < start) throw new AppError('BAD_REQUEST', 'end: lies before start');
+        return toChart(await engine.range(query, start, end, step), start, end, step);
+      },
     );
 
     app.get('/api/bellwether/alerts', { config: READ }, () => options.alerts());

@@ -3,9 +3,9 @@ import { existsSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
-import { AppError, errorCode, errorMessage, type Log } from '@bellwether/shared';
+import { AppError, type ErrorCode, errorCode, errorMessage, type Log } from '@bellwether/shared';
 import fastifyStatic from '@fastify/static';
-import Fastify, { type FastifyError, type FastifyInstance } from 'fastify';
+import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify';
 import { hasZodFastifySchemaValidationErrors, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 
 const BODY_LIMIT_BYTES = 1024 * 1024;
@@ -36,6 +36,11 @@ export async function createServer({ log, webDir, tls }: ServerOptions): Promise
     forceCloseConnections: true,
     routerOptions: { maxParamLength: 512 },
     requestTimeout: REQUEST_WITHIN_MS,
+    // What fastify refuses before any route is found has our form too.
+    frameworkErrors(error, _request, reply) {
+      void (reply as unknown as FastifyReply).code(error.statusCode ?? 400).send(errorBody('BAD_REQUEST', `${error.message}.`));
+    },
+    clientErrorHandler: refuseRequest,
     ...(tls === undefined ? { http: timeouts } : { https: { ...timeouts, cert: tls.cert, key: tls.key } }),
   }) as unknown as FastifyInstance;
   app.setValidatorCompiler(validatorCompiler);
@@ -50,12 +55,15 @@ export async function createServer({ log, webDir, tls }: ServerOptions): Promise
   app.setErrorHandler((error: FastifyError, request, reply) => {
     const { status, code, message } = describe(error);
     if (status >= 500) log.error({ url: request.url.split('?')[0], error: errorMessage(error) }, 'request failed');
-    return reply.code(status).send({ error: { code, message } });
+    return reply.code(status).send(errorBody(code, message));
   });
+  app.setNotFoundHandler((request, reply) => reply.code(404).send(nothingAt(request.url.split('?')[0]!)));
 
   if (existsSync(join(webDir, 'index.html'))) await servePage(app, webDir);
   return app;
 }
+
+const CODE_OF: Readonly<Record<number, ErrorCode>> = { 403: 'FORBIDDEN', 404: 'NOT_FOUND', 413: 'TOO_LARGE' };
 
 function describe(error: FastifyError): { status: number; code: string; message: string } {
   if (hasZodFastifySchemaValidationErrors(error)) {
@@ -69,8 +77,34 @@ function describe(error: FastifyError): { status: number; code: string; message:
     return { status: own.status, code: own.code, message: own.message };
   }
   const status = error.statusCode ?? 500;
-  if (status < 500) return { status, code: errorCode(error) ?? 'BAD_REQUEST', message: error.message };
+  // fastify's own codes are not ours; what it says is.
+  if (status < 500) return { status, code: CODE_OF[status] ?? 'BAD_REQUEST', message: `${error.message}.` };
   return { status, code: 'INTERNAL', message: 'Something went wrong inside the collector; its log has the details.' };
+}
+
+function errorBody(code: string, message: string): { error: { code: string; message: string } } {
+  return { error: { code, message } };
+}
+
+function nothingAt(path: string): ReturnType<typeof errorBody> {
+  return errorBody('NOT_FOUND', `There is nothing at ${path}.`);
+}
+
+/** Answers what is no HTTP request, has too many headers or took too long to arrive. */
+function refuseRequest(error: Error, socket: Duplex): void {
+  const code = errorCode(error);
+  if (code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
+  const [status, message] =
+    code === 'HPE_HEADER_OVERFLOW'
+      ? ['431 Request Header Fields Too Large', 'The headers of the request are too long.']
+      : code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? ['408 Request Timeout', 'The request took too long to arrive.']
+        : ['400 Bad Request', 'This is not an HTTP request.'];
+  const body = JSON.stringify(errorBody('BAD_REQUEST', message));
+  socket.once('finish', () => socket.destroy());
+  socket.end(
+    `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+  );
 }
 
 /** The page is one document: every path that is not a file and not an API is answered with it. It holds no data, so anybody may have it. */
@@ -79,7 +113,7 @@ async function servePage(app: FastifyInstance, webDir: string): Promise<void> {
   app.get('/*', { config: { access: 'anonymous' } }, (request, reply) => {
     const path = request.url.split('?')[0]!;
     if (/^\/(api|-|agent|live|metrics)(\/|$)/.test(path)) {
-      return reply.code(404).send({ error: { code: 'NOT_FOUND', message: `There is nothing at ${path}.` } });
+      return reply.code(404).send(nothingAt(path));
     }
     if (!/\.\w+$/.test(path)) return reply.header('Cache-Control', 'no-cache').sendFile('index.html');
     // Names below assets/ carry a hash of their content.
