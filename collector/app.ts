@@ -82,7 +82,7 @@ export async function startCollector({ config, clock, log, webDir, reload }: Col
       await openEmbeddedStore({ dir: join(config.data_dir, 'store'), clock, log, retentionMs: config.retention }),
     );
     // Before everything that holds sockets: it closes last, and waits for all of them.
-    const app = await createServer({ log, webDir, tls: readTls(config) });
+    const app = await createServer({ log, webDir, version: VERSION, tls: readTls(config) });
     stops.defer('http', () => app.close());
     const engine = createQueryEngine({ store, clock, limits: queryLimits(config) });
 

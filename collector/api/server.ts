@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { AppError, type ErrorCode, errorCode, errorMessage, type Log } from '@bellwether/shared';
 import fastifyStatic from '@fastify/static';
+import fastifySwagger from '@fastify/swagger';
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify';
-import { hasZodFastifySchemaValidationErrors, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
+import { hasZodFastifySchemaValidationErrors, jsonSchemaTransform, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 
 const BODY_LIMIT_BYTES = 1024 * 1024;
 /** From the first byte of a request to the end of its headers, and to its own end: whoever drips bytes does not hold a connection for ever. */
@@ -24,11 +25,12 @@ export interface ServerOptions {
   readonly log: Log;
   /** Folder of the built page; without it the API runs alone. */
   readonly webDir: string;
+  readonly version: string;
   readonly tls?: { readonly cert: string; readonly key: string };
 }
 
 /** An empty server; the composition registers parts on it and calls `listen`. */
-export async function createServer({ log, webDir, tls }: ServerOptions): Promise<FastifyInstance> {
+export async function createServer({ log, webDir, version, tls }: ServerOptions): Promise<FastifyInstance> {
   const timeouts = { headersTimeout: HEADERS_WITHIN_MS, connectionsCheckingInterval: TIMEOUT_CHECK_MS };
   const app = Fastify({
     logger: false,
@@ -59,11 +61,30 @@ export async function createServer({ log, webDir, tls }: ServerOptions): Promise
   });
   app.setNotFoundHandler((request, reply) => reply.code(404).send(nothingAt(request.url.split('?')[0]!)));
 
+  await describeApi(app, version);
   if (existsSync(join(webDir, 'index.html'))) await servePage(app, webDir);
   return app;
 }
 
 const CODE_OF: Readonly<Record<number, ErrorCode>> = { 403: 'FORBIDDEN', 404: 'NOT_FOUND', 413: 'TOO_LARGE' };
+
+/** `/api/bellwether/openapi.json`, made from the routes' own schemas. Prometheus' API has a description of its own elsewhere. */
+async function describeApi(app: FastifyInstance, version: string): Promise<void> {
+  await app.register(fastifySwagger, {
+    openapi: {
+      info: {
+        title: 'Bellwether',
+        version,
+        description: 'Times are ms since the epoch; errors are { error: { code, message } }.',
+      },
+    },
+    transform: (route) => {
+      const transformed = jsonSchemaTransform(route);
+      return { ...transformed, schema: { ...transformed.schema, hide: !route.url.startsWith('/api/bellwether/') } };
+    },
+  });
+  app.get('/api/bellwether/openapi.json', { config: { access: 'read' } }, () => app.swagger());
+}
 
 function describe(error: FastifyError): { status: number; code: string; message: string } {
   if (hasZodFastifySchemaValidationErrors(error)) {
