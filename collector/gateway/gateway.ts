@@ -16,6 +16,8 @@ const MISSED_HEARTBEATS = 3;
 const HELLO_DEADLINE_MS = 10_000;
 const SWEEP_MS = 250;
 const DRAIN_RECONNECT_MS = 1_000;
+/** A machine that presents another's identity is an event this often, however often it tries. */
+const CLONE_EVENT_MS = 600_000;
 
 export interface AgentIdentity {
   readonly agentId: string;
@@ -105,6 +107,8 @@ export function createGateway(options: GatewayOptions): Gateway {
   const up = new UpTracker(store, (change) => hooks.upChanged(change));
   const connections = new Set<AgentConnection>();
   const byAgent = new Map<string, AgentConnection>();
+  /** When the event of a cloned agent was recorded last. */
+  const cloneToldMs = new Map<string, Millis>();
   let stopping = false;
 
   for (const { agentId, hostname, wasConnected } of options.known) up.remember(agentId, hostname, wasConnected, clock.now());
@@ -121,9 +125,12 @@ export function createGateway(options: GatewayOptions): Gateway {
     if (other !== undefined) {
       if (other.bootId !== hello.bootId) {
         counters.cloned++;
+        connection.close(WIRE_CLOSE.cloned, 'this agent id is connected from another machine');
+        // It keeps trying; the counter says how often, the event that it happens.
+        if (clock.now() - (cloneToldMs.get(identity.agentId) ?? Number.NEGATIVE_INFINITY) < CLONE_EVENT_MS) return undefined;
+        cloneToldMs.set(identity.agentId, clock.now());
         const text = `A second machine (boot id ${hello.bootId}) presents the identity of ${identity.hostname}; it was refused. Enrol it under an identity of its own.`;
         hooks.event(identity, 'cloned-agent', text, clock.now());
-        connection.close(WIRE_CLOSE.cloned, 'this agent id is connected from another machine');
         return undefined;
       }
     }
