@@ -27,6 +27,6 @@ if (unit) jestArgs.push('--testPathIgnorePatterns', ...[...SLOW, 'soak'].map((fo
 else if (soak) jestArgs.push('--testPathPatterns', ...['soak', ...SLOW].map((folder) => `/tests/${folder}/`), '--');
 else jestArgs.push('--testPathIgnorePatterns', '/tests/soak/', '--');
 
-const env = { ...process.env, ...(soak ? { BELLWETHER_SOAK: '1' } : {}) };
+const env = { ...(soak ? { BELLWETHER_SOAK: '1', BELLWETHER_CONFORMANCE_SECONDS: '600' } : {}), ...process.env };
 const child = spawn(process.execPath, [...jestArgs, ...rest], { cwd: root, stdio: 'inherit', env });
 child.on('close', (code) => process.exit(code ?? 1));
