@@ -11,8 +11,9 @@ const MICROSECONDS = 1e6;
 
 export default defineInput({
   name: 'agent_self',
-  help: 'What the agent itself costs, and the state of its spool and uplink; job="bellwether-agent".',
+  help: 'What the agent itself costs, and the state of its spool and uplink; job="bellwether-agent"; every 10 s at most unless its own interval says otherwise.',
   metrics: { ...METRICS, 'bellwether_agent_*': gauge('State of spool, uplink and inputs; each says its own type.') },
+  floorMs: 10_000,
   slow: true,
   create({ frame, clock, selfMetrics }) {
     const startSeconds = (clock.now() - Math.round(process.uptime() * 1000)) / 1000;

@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { defineInput, gauge } from './input.ts';
+import { KeptFile, ReadBuffer } from './kept-file.ts';
 
 const METRICS = { node_arp_entries: gauge('Neighbours known on this device.') };
 
@@ -16,13 +16,23 @@ export default defineInput({
   create({ paths, frame, options }) {
     const include = options.pattern('device-include');
     const exclude = options.pattern('device-exclude');
+    const buffer = new ReadBuffer();
+    const file = new KeptFile(join(paths.procfs, 'net/arp'), buffer);
+    let seen = new Uint8Array(0);
+    let counts: readonly number[] = [];
     return {
       read() {
-        const counts = countByDevice(readFileSync(join(paths.procfs, 'net/arp'), 'utf8'));
-        const devices = [...counts.keys()].filter((device) => (include?.test(device) ?? true) && exclude?.test(device) !== true).sort();
-        frame.setColumns(devices.map((device) => ({ name: 'node_arp_entries', labels: { device }, ...METRICS.node_arp_entries })));
-        for (const [i, device] of devices.entries()) frame.values[i] = counts.get(device)!;
+        const bytes = buffer.view(file.read());
+        if (Buffer.compare(bytes, seen) !== 0) {
+          const byDevice = countByDevice(Buffer.from(bytes).toString('latin1'));
+          const devices = [...byDevice.keys()].filter((device) => (include?.test(device) ?? true) && exclude?.test(device) !== true).sort();
+          frame.setColumns(devices.map((device) => ({ name: 'node_arp_entries', labels: { device }, ...METRICS.node_arp_entries })));
+          counts = devices.map((device) => byDevice.get(device)!);
+          seen = Uint8Array.from(bytes);
+        }
+        frame.values.set(counts);
       },
+      close: () => file.close(),
     };
   },
 });

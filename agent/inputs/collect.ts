@@ -188,8 +188,10 @@ class Inputs implements InputCollector {
 
   #reschedule(): void {
     this.schedule = this.#running.map(({ definition, ownIntervalMs }) => {
-      const usual = Math.min(ownIntervalMs ?? this.#intervalMs, MAX_INTERVAL_MS);
-      const intervalMs = this.#liveMs === undefined || definition.slow === true ? usual : Math.min(usual, this.#liveMs);
+      const { floorMs = 0, slow } = definition;
+      const usual = Math.min(ownIntervalMs ?? Math.max(this.#intervalMs, floorMs), MAX_INTERVAL_MS);
+      const live = this.#liveMs === undefined || slow === true ? usual : Math.max(this.#liveMs, floorMs);
+      const intervalMs = Math.min(usual, live);
       return { name: definition.name, intervalMs };
     });
   }

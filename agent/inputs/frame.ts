@@ -17,6 +17,8 @@ export class Frame {
   readonly #baseLabels: Readonly<Record<string, string>>;
   #generation = 0;
   #series: readonly SeriesMeta[] = [];
+  /** What `#series` was made of. */
+  #columns: readonly Column[] = [];
   #presence = new Uint8Array(0);
   /** 1 = the column's last row held a value, so its absence must be marked. */
   #live = new Uint8Array(0);
@@ -24,6 +26,11 @@ export class Frame {
   constructor(group: string, baseLabels: Readonly<Record<string, string>>) {
     this.#group = group;
     this.#baseLabels = baseLabels;
+  }
+
+  /** Names of the labels that every column gets; a column with one of its own replaces it. */
+  get baseLabelNames(): readonly string[] {
+    return Object.keys(this.#baseLabels);
   }
 
   get generation(): number {
@@ -36,7 +43,7 @@ export class Frame {
    * input and makes it fail.
    */
   setColumns(columns: readonly Column[]): void {
-    if (columns.length === 0) return;
+    if (columns.length === 0 || sameColumns(columns, this.#columns)) return;
     const series = columns.map(({ name, labels, type, help }) => ({
       labels: labelsFrom({ ...this.#baseLabels, ...labels, [METRIC_NAME]: name }),
       type,
@@ -44,8 +51,9 @@ export class Frame {
     }));
     const keys = series.map((one) => labelsKey(one.labels));
     const live = new Map(this.#series.map((one, i) => [labelsKey(one.labels), this.#live[i]!]));
-    if (keys.length === live.size && [...live.keys()].every((key, i) => key === keys[i])) return;
     if (new Set(keys).size !== keys.length) throw new TypeError(`input ${this.#group} made the same series twice`);
+    this.#columns = columns;
+    if (keys.length === live.size && [...live.keys()].every((key, i) => key === keys[i])) return;
     this.#series = series;
     this.#generation++;
     this.values = new Float64Array(series.length).fill(Number.NaN);
@@ -76,4 +84,22 @@ export class Frame {
     const presence = sent === values.length ? null : this.#presence;
     return { group: this.#group, generation: this.#generation, series: this.#series, presence, values };
   }
+}
+
+/** Makes no strings: some inputs name their columns anew at every reading. */
+function sameColumns(a: readonly Column[], b: readonly Column[]): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) {
+    const left = a[i]!;
+    const right = b[i]!;
+    if (left.name !== right.name || !sameLabels(left.labels, right.labels) || !sameLabels(right.labels, left.labels)) return false;
+  }
+  return true;
+}
+
+/** Whether `b` has all of `a`. */
+function sameLabels(a: Column['labels'], b: Column['labels']): boolean {
+  if (a === b) return true;
+  for (const name in a) if (a[name] !== b?.[name]) return false;
+  return true;
 }

@@ -13,6 +13,11 @@ const MISSING_RETRY_MS = 60_000;
 export class ReadBuffer {
   bytes = new Uint8Array(START_BYTES);
 
+  /** The first `length` bytes; no copy. */
+  view(length: number): Uint8Array {
+    return this.bytes.subarray(0, length);
+  }
+
   grow(path: string): void {
     if (this.bytes.length >= MAX_BYTES) throw new AppError('TOO_LARGE', `${path} is larger than ${MAX_BYTES} bytes; it was not read.`);
     const grown = new Uint8Array(this.bytes.length * 2);

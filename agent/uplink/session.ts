@@ -66,8 +66,15 @@ const WELCOME_WITHIN_MS = 10_000;
 const SILENCE_MS = 10_000;
 /** After a drain message, if the collector does not close first. */
 const FINISH_WITHIN_MS = 2_000;
+/** A sign of life waits this share longer than asked for, so that rows as frequent as heartbeats make it unnecessary. */
+const SLACK = 0.1;
+/** Clocks drift slowly: once enough exchanges are known, one in this time is enough. It also bounds how long a healthy collector says nothing. */
+const EXCHANGE_MS = 5_000;
+const FIRST_EXCHANGES = 8;
 /** Heartbeats whose answer is awaited; older ones are forgotten. */
 const EXCHANGES_OPEN = 8;
+/** A frame without a message: it says that the agent lives, and asks for no answer. */
+const LIFE_SIGN = new Uint8Array(0);
 
 export class Session {
   readonly #options: SessionOptions;
@@ -79,7 +86,8 @@ export class Session {
   #state: 'greeting' | 'live' | 'ended' = 'greeting';
   #helloMonoMs = 0;
   #heardMonoMs = 0;
-  #beatMonoMs = Number.NEGATIVE_INFINITY;
+  #exchangeMonoMs = Number.NEGATIVE_INFINITY;
+  #exchanges = 0;
   #pausedUntilMonoMs = 0;
   #heartbeatMs: Millis;
   #isDraining = false;
@@ -127,7 +135,7 @@ export class Session {
 
   /** Sends freshly read rows (in the backlog already, ascending), or owes them when the link is full. */
   offer(rows: readonly QueuedRow[]): void {
-    if (rows.length === 0 || this.#state === 'ended') return;
+    if (rows.length === 0 || this.#state === 'ended' || this.#isGivenUp()) return;
     const isOpen = this.#state === 'live' && !this.#isPaused && this.#options.socket.bufferedAmount <= LIVE_BUFFER_BYTES;
     if (!isOpen) {
       // Before the welcome nothing is owed yet: it will say from where on.
@@ -211,7 +219,7 @@ export class Session {
     backlog.ackTo(welcome.resumeAfterSeq);
     this.#owed.add(welcome.resumeAfterSeq + 1, backlog.lastSeq);
     this.#applySettings(welcome.settings);
-    this.#beat();
+    this.#message(this.#heartbeat());
     this.#pump();
   }
 
@@ -231,8 +239,7 @@ export class Session {
   #applySettings(settings: AgentSettings): void {
     this.#options.events.settings(settings);
     this.#heartbeatMs = Math.max(100, settings.heartbeatMs);
-    this.#cancelBeat();
-    this.#cancelBeat = this.#options.clock.every(this.#heartbeatMs, () => this.#beat());
+    this.#armBeat();
   }
 
   #ack(seq: number): void {
@@ -257,16 +264,39 @@ export class Session {
     this.#pump();
   }
 
+  /** Any frame is a sign of life, so each puts off the next one that is nothing else. */
+  #send(frame: Uint8Array): void {
+    this.#options.socket.send(frame);
+    if (this.#state === 'live') this.#armBeat();
+  }
+
+  #armBeat(): void {
+    this.#cancelBeat();
+    this.#cancelBeat = this.#options.clock.after(this.#heartbeatMs * (1 + SLACK), () => this.#beat());
+  }
+
   #beat(): void {
-    const nowMonoMs = this.#options.clock.monotonic();
-    if (nowMonoMs - this.#heardMonoMs > SILENCE_MS + 2 * this.#heartbeatMs) return this.#giveUp('collector is silent');
-    // A frame of rows carried one a moment ago.
-    if (nowMonoMs - this.#beatMonoMs > this.#heartbeatMs / 2) this.#message(this.#heartbeat());
+    if (this.#isGivenUp()) return;
+    if (this.#isExchangeDue()) this.#message(this.#heartbeat());
+    else this.#send(LIFE_SIGN);
+  }
+
+  #isGivenUp(): boolean {
+    if (this.#state !== 'live') return false;
+    if (this.#options.clock.monotonic() - this.#heardMonoMs <= SILENCE_MS + 2 * this.#heartbeatMs) return false;
+    this.#giveUp('collector is silent');
+    return true;
+  }
+
+  #isExchangeDue(): boolean {
+    const everyMs = this.#exchanges < FIRST_EXCHANGES ? this.#heartbeatMs : Math.max(this.#heartbeatMs, EXCHANGE_MS);
+    return this.#options.clock.monotonic() - this.#exchangeMonoMs >= everyMs * (1 - SLACK);
   }
 
   #heartbeat(): Heartbeat {
     const { clock, backlog, offsetMs } = this.#options;
-    this.#beatMonoMs = clock.monotonic();
+    this.#exchangeMonoMs = clock.monotonic();
+    this.#exchanges++;
     const sentMs = Math.round(clock.now());
     this.#sentBeats.set(sentMs, clock.monotonic());
     for (const key of this.#sentBeats.keys()) {
@@ -360,13 +390,13 @@ export class Session {
       const unfit: QueuedRow[] = [];
       encoder.begin();
       // One frame, one write, one wake-up at the other end instead of two.
-      if (!isPast && this.#options.clock.monotonic() - this.#beatMonoMs > this.#heartbeatMs / 2) encoder.message(this.#heartbeat());
+      if (!isPast && this.#isExchangeDue()) encoder.message(this.#heartbeat());
       while (at < rows.length && !encoder.isFull) {
         const row = rows[at++]!;
         if (!(isPast ? this.#coder.addPast(row) : this.#coder.add(row))) unfit.push(row);
       }
       const frame = encoder.finish();
-      if (frame.byteLength > 0) this.#options.socket.send(frame);
+      if (frame.byteLength > 0) this.#send(frame);
       if (isPast) this.#inFlight.push({ throughSeq: rows[at - 1]!.seq, bytes: frame.byteLength });
       for (const row of unfit) this.#refuse(row);
     }
@@ -385,6 +415,6 @@ export class Session {
   #message(message: Parameters<RowCoder['encoder']['message']>[0]): void {
     this.#coder.encoder.begin();
     this.#coder.encoder.message(message);
-    this.#options.socket.send(this.#coder.encoder.finish());
+    this.#send(this.#coder.encoder.finish());
   }
 }

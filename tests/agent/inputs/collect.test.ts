@@ -192,6 +192,18 @@ test('intervals: default, own, setting, at most two minutes, live mode but for s
   expect(intervals()).toEqual({ plain: 30_000, own: 60_000, set: 5_000, far: 120_000 });
 });
 
+test('a floor holds against the default interval and live mode, not against an interval of its own', () => {
+  const definitions = [valuesInput('dear', () => [], { floorMs: 5_000 }), valuesInput('set', () => [], { floorMs: 5_000 })];
+  const { collector } = collectorOf(definitions, { inputs: { set: { intervalMs: 1_000 } } });
+  const intervals = () => collector.schedule.map(({ intervalMs }) => intervalMs);
+  expect(intervals()).toEqual([10_000, 1_000]);
+  collector.setLive(1_000);
+  expect(intervals()).toEqual([5_000, 1_000]);
+  collector.setLive(undefined);
+  collector.setInterval(1_000);
+  expect(intervals()).toEqual([5_000, 1_000]);
+});
+
 test('only what is due is read', async () => {
   const { collector } = collectorOf([valuesInput('a', () => [1]), valuesInput('b', () => [2])], { baseLabels: {} });
   expect(await tick(collector, 0, ['b'])).toEqual({ b: { b_0: 2 } });

@@ -300,6 +300,36 @@ test('a silent peer is given up', async () => {
   expect(collector.open!.hello).toBeDefined();
 });
 
+test('rows as frequent as heartbeats are the only frames; clocks are compared eight times at once and then every 5 s', async () => {
+  uplink.start();
+  await clock.advance(100);
+  await ticks(60);
+  const frames = collector.open!.frames.slice(2); // hello, and the first heartbeat after the welcome
+  expect(frames.every((frame) => frame.some((message) => message.type === 'samples'))).toBe(true);
+  const beats = frames.map((frame) => frame.some((message) => message.type === 'heartbeat'));
+  expect(beats.slice(0, 10).filter(Boolean)).toHaveLength(7);
+  expect(beats.slice(10).filter(Boolean)).toHaveLength(10);
+});
+
+test('between seldom rows an empty frame is the sign of life, never more than a tenth over the time asked for', async () => {
+  uplink.start();
+  await clock.advance(100);
+  const gaps: number[] = [];
+  let lastMs = clock.now();
+  for (let seen = collector.open!.frames.length, i = 0; i < 600; i++) {
+    if (i % 100 === 0) tick(cpu, disk);
+    await clock.advance(100);
+    if (collector.open!.frames.length === seen) continue;
+    seen = collector.open!.frames.length;
+    gaps.push(clock.now() - lastMs);
+    lastMs = clock.now();
+  }
+  expect(Math.max(...gaps)).toBeLessThanOrEqual(1_100);
+  const empty = collector.open!.frames.filter((frame) => frame.length === 0);
+  expect(empty.length).toBeGreaterThan(30);
+  expect(collector.connections).toHaveLength(1);
+});
+
 test('goodbye is the last word', async () => {
   uplink.start();
   await clock.advance(100);
