@@ -2,48 +2,11 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { isStaleAt, SteppedClock, silentLog } from '@bellwether/shared';
 import { createCollector } from '../../../agent/inputs/collect.ts';
+import { DAMAGES, randomOf, SEED } from './damage.ts';
 import { TempTree } from './support.ts';
 
 const GOLDEN = join(import.meta.dirname, 'golden');
-const SEED = Number(process.env.FUZZ_SEED ?? 8720);
 const ROUNDS = Number(process.env.FUZZ_ROUNDS ?? 150);
-
-/** Xorshift: the same numbers for the same seed. */
-function randomOf(seed: number): (below: number) => number {
-  let state = seed | 1;
-  return (below) => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) % below;
-  };
-}
-
-type Damage = (content: Buffer, random: (below: number) => number) => Buffer | undefined;
-
-const DAMAGES: Readonly<Record<string, Damage>> = {
-  truncated: (content, random) => content.subarray(0, random(content.length + 1)),
-  garbled: (content, random) => {
-    const copy = Buffer.from(content);
-    for (let i = 0; i < 1 + copy.length / 20; i++) if (copy.length > 0) copy[random(copy.length)] = random(256);
-    return copy;
-  },
-  shuffled: (content, random) =>
-    Buffer.from(
-      content
-        .toString('latin1')
-        .split('\n')
-        .sort(() => random(3) - 1)
-        .join('\n'),
-      'latin1',
-    ),
-  doubled: (content) => Buffer.concat([content, content]),
-  digits: (content, random) => Buffer.from(content.toString('latin1').replace(/\d+/, '9'.repeat(random(400))), 'latin1'),
-  empty: () => Buffer.alloc(0),
-  vanished: () => undefined,
-  huge: (content, random) =>
-    random(10) === 0 ? Buffer.alloc(9 * 1024 * 1024, content.length > 0 ? content : 'x') : Buffer.alloc(200_000, '1 '),
-};
 
 function filesBelow(folder: string): string[] {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {

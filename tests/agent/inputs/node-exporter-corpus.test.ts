@@ -13,6 +13,12 @@ const OPTIONS = {
   stat: { options: { softirq: true } },
   // Its mounts are asked with statfs, which answers for the machine at hand.
   filesystem: { enabled: false },
+  cpu_info: {
+    enabled: true,
+    options: { 'flags-include': '^(aes|avx.?|constant_tsc)$', 'bugs-include': '^(cpu_meltdown|spectre_.*|mds)$' },
+  },
+  cpu_vulnerabilities: { enabled: true },
+  hwmon: { options: { 'chip-include': '(applesmc|asus_nb_wmi|coretemp|hwmon4|ieee80211|nct6779)' } },
   // Off in that run.
   selinux: { enabled: false },
 };
@@ -24,25 +30,21 @@ const NOT_COMPARED: readonly (readonly [RegExp, string])[] = [
   [/^node_os_/, 'os-release is not in the corpus; own fixtures in os.test.ts'],
   [/^node_network_(receive|transmit)_(?!queue_length)/, '/proc/net/dev is not in the corpus; compared live in tests/conformance'],
   [/^node_(time_seconds|time_zone_offset_seconds)$/, 'depends on the moment'],
+  [/^node_rapl_/, 'a label is the path of the fixtures; own fixtures in hardware.test.ts'],
   [/^node_softnet_backlog_len$/, 'this kernel has no such field; node_exporter says 0, we say nothing'],
 ];
 
 /** Metrics of node_exporter we do not have, with the reason. */
 const NOT_BUILT: readonly (readonly [RegExp, string])[] = [
   [/^node_(btrfs|xfs|zfs|bcache|bcachefs|nfs|nfsd|mountstats|drbd)_/, 'filesystems with statistics of their own'],
-  [/^node_(md|dmmultipath|fibrechannel|infiniband|nvme|tape|rapl|hwmon|power|watchdog|edac|dmi|pcidevice)_/, 'hardware'],
+  [/^node_(dmmultipath|fibrechannel|infiniband|pcidevice)_/, 'hardware'],
   [/^node_(ipvs|xfrm|qdisc|wifi|network_route|tcp_connection|lnstat|sysctl|netdev)_?/, 'network features that few hosts use'],
   [
     /^node_(buddyinfo|zoneinfo|slabinfo|memory_numa|ksmd|cgroups|interrupts|softirqs_functions|processes|swap|swaps)_?/,
     'off by default in node_exporter',
   ],
-  [/^node_cpu_(core_throttles|package_throttles)_total$/, 'hardware'],
   [
-    /^node_cpu_(info|flag_info|bug_info|isolated|scaling.*|frequency.*|vulnerabilities_info|online)$/,
-    'facts, not measurements; frequencies are hardware',
-  ],
-  [
-    /^node_(textfile|wifi|exporter|logind|ntp|supervisord|systemd|perf|runit|timex|kernel)_/,
+    /^node_(textfile|wifi|exporter|logind|ntp|supervisord|systemd|perf|runit|timex)_/,
     'another part of the agent, or impossible in Node (timex)',
   ],
   [/^node_arp_states|^node_disk_device_mapper_backing|^node_selinux/, 'netlink, or newer than our choice'],

@@ -1,0 +1,306 @@
+/** Small hosts as the kernel shows them, one for each input, with the row they make; shared by the tests of rows and of damage. */
+export interface Host {
+  readonly input: string;
+  /** What this host shows; default: that the input works at all. */
+  readonly what?: string;
+  readonly options?: Readonly<Record<string, unknown>>;
+  /** Text by path; `-> target` is a link. */
+  readonly files: Readonly<Record<string, string>>;
+  readonly row: Readonly<Record<string, number>>;
+}
+
+export const HOSTS: readonly Host[] = [
+  {
+    input: 'hwmon',
+    files: {
+      'sys/class/hwmon/hwmon0': '-> ../../devices/pci0/0000:01:00.0/hwmon/hwmon0',
+      'sys/devices/pci0/0000:01:00.0/hwmon/hwmon0/device': '-> ../../../0000:01:00.0',
+      'sys/devices/pci0/0000:01:00.0/hwmon/hwmon0/name': 'nvme\n',
+      'sys/devices/pci0/0000:01:00.0/hwmon/hwmon0/temp1_input': '41850\n',
+      'sys/devices/pci0/0000:01:00.0/hwmon/hwmon0/temp1_label': 'Composite\n',
+      'sys/devices/pci0/0000:01:00.0/hwmon/hwmon0/temp1_crit': '84850\n',
+      'sys/devices/pci0/0000:01:00.0/hwmon/hwmon0/temp1_alarm': '0\n',
+      'sys/devices/pci0/0000:01:00.0/hwmon/hwmon0/power1_average': '15000000\n',
+      'sys/devices/pci0/0000:01:00.0/hwmon/hwmon0/power1_average_interval': '250\n',
+      'sys/devices/pci0/0000:01:00.0/hwmon/hwmon0/energy1_input': '2500000\n',
+      'sys/devices/pci0/0000:01:00.0/hwmon/hwmon0/curr1_input': '1500\n',
+      'sys/devices/pci0/0000:01:00.0/hwmon/hwmon0/pwm1': '128\n',
+      'sys/devices/pci0/0000:01:00.0/hwmon/hwmon0/pwm1_enable': '2\n',
+      'sys/devices/pci0/0000:01:00.0/hwmon/hwmon0/update_interval': '1000\n',
+      'sys/devices/pci0/0000:01:00.0/hwmon/hwmon0/uevent': 'X=1\n',
+      'sys/class/hwmon/hwmon1/name': 'acpitz\n',
+      'sys/class/hwmon/hwmon1/temp1_input': '-5000\n',
+      'sys/class/hwmon/hwmon2/name': 'acpitz\n',
+      'sys/class/hwmon/hwmon2/fan1_input': '1200\n',
+      'sys/class/hwmon/hwmon2/fan1_min': 'off\n',
+    },
+    row: {
+      'node_hwmon_chip_names{chip=pci0_0000:01:00_0,chip_name=nvme}': 1,
+      'node_hwmon_temp_celsius{chip=pci0_0000:01:00_0,sensor=temp1}': 41.85,
+      'node_hwmon_sensor_label{chip=pci0_0000:01:00_0,label=Composite,sensor=temp1}': 1,
+      'node_hwmon_temp_crit_celsius{chip=pci0_0000:01:00_0,sensor=temp1}': 84.85,
+      'node_hwmon_temp_alarm{chip=pci0_0000:01:00_0,sensor=temp1}': 0,
+      'node_hwmon_power_average_watt{chip=pci0_0000:01:00_0,sensor=power1}': 15,
+      'node_hwmon_power_average_interval_seconds{chip=pci0_0000:01:00_0,sensor=power1}': 0.25,
+      'node_hwmon_energy_joule_total{chip=pci0_0000:01:00_0,sensor=energy1}': 2.5,
+      'node_hwmon_curr_amps{chip=pci0_0000:01:00_0,sensor=curr1}': 1.5,
+      'node_hwmon_pwm{chip=pci0_0000:01:00_0,sensor=pwm1}': 128,
+      'node_hwmon_pwm_enable{chip=pci0_0000:01:00_0,sensor=pwm1}': 2,
+      'node_hwmon_update_interval_seconds{chip=pci0_0000:01:00_0,sensor=update_interval0}': 1,
+      'node_hwmon_chip_names{chip=acpitz_acpitz_hwmon1,chip_name=acpitz}': 1,
+      'node_hwmon_temp_celsius{chip=acpitz_acpitz_hwmon1,sensor=temp1}': -5,
+      'node_hwmon_chip_names{chip=acpitz_acpitz_hwmon2,chip_name=acpitz}': 1,
+      'node_hwmon_fan_rpm{chip=acpitz_acpitz_hwmon2,sensor=fan1}': 1200,
+    },
+  },
+  {
+    input: 'hwmon',
+    what: 'chips and sensors are chosen',
+    options: { 'chip-include': '^(a|b)$', 'chip-exclude': '^b$', 'sensor-exclude': '^a;temp2$' },
+    files: {
+      'sys/class/hwmon/hwmon1/name': 'a\n',
+      'sys/class/hwmon/hwmon1/temp1_input': '1000\n',
+      'sys/class/hwmon/hwmon1/temp2_input': '2000\n',
+      'sys/class/hwmon/hwmon2/name': 'b\n',
+      'sys/class/hwmon/hwmon2/temp1_input': '3000\n',
+      'sys/class/hwmon/hwmon3/name': 'c\n',
+      'sys/class/hwmon/hwmon3/temp1_input': '4000\n',
+    },
+    row: { 'node_hwmon_chip_names{chip=a,chip_name=a}': 1, 'node_hwmon_temp_celsius{chip=a,sensor=temp1}': 1 },
+  },
+  {
+    input: 'powersupplyclass',
+    files: {
+      'sys/class/power_supply/AC/type': 'Mains\n',
+      'sys/class/power_supply/AC/online': '1\n',
+      'sys/class/power_supply/BAT1/type': 'Battery\n',
+      'sys/class/power_supply/BAT1/status': 'Charging\n',
+      'sys/class/power_supply/BAT1/capacity': '57\n',
+      'sys/class/power_supply/BAT1/cycle_count': '211\n',
+      'sys/class/power_supply/BAT1/charge_now': '2876000\n',
+      'sys/class/power_supply/BAT1/current_now': '-512000\n',
+      'sys/class/power_supply/BAT1/temp': '318\n',
+      'sys/class/power_supply/BAT1/time_to_empty_now': '5400\n',
+    },
+    row: {
+      'node_power_supply_info{power_supply=AC,type=Mains}': 1,
+      'node_power_supply_online{power_supply=AC}': 1,
+      'node_power_supply_info{power_supply=BAT1,status=Charging,type=Battery}': 1,
+      'node_power_supply_capacity{power_supply=BAT1}': 57,
+      'node_power_supply_cyclecount{power_supply=BAT1}': 211,
+      'node_power_supply_charge_ampere{power_supply=BAT1}': 2.876,
+      'node_power_supply_current_ampere{power_supply=BAT1}': -0.512,
+      'node_power_supply_temp_celsius{power_supply=BAT1}': 31.8,
+      'node_power_supply_time_to_empty_seconds{power_supply=BAT1}': 5400,
+    },
+  },
+  {
+    input: 'rapl',
+    files: {
+      'sys/class/powercap/intel-rapl/enabled': '1\n',
+      'sys/class/powercap/intel-rapl:0/name': 'package-0\n',
+      'sys/class/powercap/intel-rapl:0/energy_uj': '240422366267\n',
+      'sys/class/powercap/intel-rapl:0:0/name': 'core\n',
+      'sys/class/powercap/intel-rapl:0:0/energy_uj': '118821284256\n',
+      'sys/class/powercap/intel-rapl:1/name': 'package-1\n',
+      'sys/class/powercap/intel-rapl:1/energy_uj': '1000000\n',
+      'sys/class/powercap/intel-rapl:1:0/name': 'core\n',
+      'sys/class/powercap/intel-rapl:1:0/energy_uj': '500000\n',
+    },
+    row: {
+      'node_rapl_package_joules_total{index=0,path=ROOT/sys/class/powercap/intel-rapl:0}': 240422.366267,
+      'node_rapl_core_joules_total{index=0,path=ROOT/sys/class/powercap/intel-rapl:0:0}': 118821.284256,
+      'node_rapl_package_joules_total{index=1,path=ROOT/sys/class/powercap/intel-rapl:1}': 1,
+      'node_rapl_core_joules_total{index=1,path=ROOT/sys/class/powercap/intel-rapl:1:0}': 0.5,
+    },
+  },
+  {
+    input: 'cpufreq',
+    files: {
+      'sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq': '1699981\n',
+      'sys/devices/system/cpu/cpu0/cpufreq/cpuinfo_max_freq': '3700000\n',
+      'sys/devices/system/cpu/cpu0/cpufreq/scaling_governor': 'powersave\n',
+      'sys/devices/system/cpu/cpu0/cpufreq/scaling_available_governors': 'performance powersave \n',
+      'sys/devices/system/cpu/cpu1/topology/core_id': '1\n',
+    },
+    row: {
+      'node_cpu_scaling_frequency_hertz{cpu=0}': 1_699_981_000,
+      'node_cpu_frequency_max_hertz{cpu=0}': 3_700_000_000,
+      'node_cpu_scaling_governor{cpu=0,governor=performance}': 0,
+      'node_cpu_scaling_governor{cpu=0,governor=powersave}': 1,
+    },
+  },
+  {
+    input: 'cpu_throttle',
+    files: {
+      ...Object.fromEntries(
+        [0, 1, 2].flatMap((cpu) => [
+          [`sys/devices/system/cpu/cpu${cpu}/thermal_throttle/core_throttle_count`, `${cpu % 2}\n`],
+          [`sys/devices/system/cpu/cpu${cpu}/thermal_throttle/package_throttle_count`, '30\n'],
+          [`sys/devices/system/cpu/cpu${cpu}/topology/core_id`, `${cpu % 2}\n`],
+          [`sys/devices/system/cpu/cpu${cpu}/topology/physical_package_id`, '0\n'],
+        ]),
+      ),
+      'sys/devices/system/cpu/isolated': '2,4-5\n',
+    },
+    row: {
+      'node_cpu_core_throttles_total{core=0,package=0}': 0,
+      'node_cpu_package_throttles_total{package=0}': 30,
+      'node_cpu_core_throttles_total{core=1,package=0}': 1,
+      'node_cpu_isolated{cpu=2}': 1,
+      'node_cpu_isolated{cpu=4}': 1,
+      'node_cpu_isolated{cpu=5}': 1,
+    },
+  },
+  {
+    input: 'cpu_info',
+    options: { 'flags-include': '^avx' },
+    files: {
+      'proc/cpuinfo':
+        'processor\t: 0\nvendor_id\t: AuthenticAMD\nmodel name\t: AMD EPYC: one\ncpu MHz\t\t: 2450.000\nphysical id\t: 0\ncore id\t\t: 0\n' +
+        'flags\t\t: fpu avx avx2\n\nHardware\t: none\n\n',
+    },
+    row: {
+      'node_cpu_info{core=0,cpu=0,model_name=AMD EPYC: one,package=0,vendor=AuthenticAMD}': 1,
+      'node_cpu_frequency_hertz{core=0,cpu=0,package=0}': 2_450_000_000,
+      'node_cpu_flag_info{flag=avx}': 1,
+      'node_cpu_flag_info{flag=avx2}': 1,
+    },
+  },
+  {
+    input: 'cpu_vulnerabilities',
+    files: {
+      'sys/devices/system/cpu/vulnerabilities/meltdown': 'Not affected\n',
+      'sys/devices/system/cpu/vulnerabilities/mds': 'Vulnerable: Clear CPU buffers attempted, no microcode\n',
+      'sys/devices/system/cpu/vulnerabilities/itlb_multihit': 'KVM: Mitigation: VMX disabled\n',
+      'sys/devices/system/cpu/vulnerabilities/new': 'Who knows\n',
+    },
+    row: {
+      'node_cpu_vulnerabilities_info{codename=itlb_multihit,mitigation=VMX disabled,state=mitigation}': 1,
+      'node_cpu_vulnerabilities_info{codename=mds,mitigation=Clear CPU buffers attempted, no microcode,state=vulnerable}': 1,
+      'node_cpu_vulnerabilities_info{codename=meltdown,state=not affected}': 1,
+    },
+  },
+  {
+    input: 'nvme',
+    files: {
+      'sys/class/nvme/nvme0/model': 'KXG6AZNV512G TOSHIBA                    \n',
+      'sys/class/nvme/nvme0/serial': '99DF70A1FQ11\n',
+      'sys/class/nvme/nvme0/firmware_rev': 'AGXA4102\n',
+      'sys/class/nvme/nvme0/state': 'live\n',
+      'sys/class/nvme/nvme0/cntlid': '0\n',
+      'sys/class/nvme/nvme0/nvme0c0n1/ana_state': 'optimized\n',
+      'sys/class/nvme/nvme0/nvme0c0n1/size': '1000215216\n',
+      'sys/class/nvme/nvme0/nvme0c0n1/nuse': '500\n',
+      'sys/class/nvme/nvme0/nvme0c0n1/queue/logical_block_size': '512\n',
+    },
+    row: {
+      'node_nvme_info{cntlid=0,device=nvme0,firmware_revision=AGXA4102,model=KXG6AZNV512G TOSHIBA,serial=99DF70A1FQ11,state=live}': 1,
+      'node_nvme_namespace_info{ana_state=optimized,device=nvme0,nsid=1}': 1,
+      'node_nvme_namespace_logical_block_size_bytes{device=nvme0,nsid=1}': 512,
+      'node_nvme_namespace_size_bytes{device=nvme0,nsid=1}': 512_110_190_592,
+      'node_nvme_namespace_capacity_bytes{device=nvme0,nsid=1}': 512_110_190_592,
+      'node_nvme_namespace_used_bytes{device=nvme0,nsid=1}': 256_000,
+    },
+  },
+  {
+    input: 'dmi',
+    files: {
+      'sys/class/dmi/id/sys_vendor': 'QEMU\n',
+      'sys/class/dmi/id/product_name': 'Standard PC (Q35 + ICH9, 2009)\n',
+      'sys/class/dmi/id/bios_date': '04/01/2014\n',
+      'sys/class/dmi/id/uevent': 'MODALIAS=dmi:x\n',
+    },
+    row: { 'node_dmi_info{bios_date=04/01/2014,product_name=Standard PC (Q35 + ICH9, 2009),system_vendor=QEMU}': 1 },
+  },
+  {
+    input: 'mdadm',
+    files: {
+      'proc/mdstat':
+        'Personalities : [raid1] [raid6] [raid5] [raid4]\n' +
+        'md0 : active raid5 sdd1[4] sdc1[2] sdb1[1](F) sda1[0]\n      3000 blocks super 1.2 level 5, 512k chunk, algorithm 2 [3/2] [U_U]\n' +
+        '      [>....................]  reshape =  1.0% (40/1500) finish=1.0min speed=1K/sec\n      bitmap: 1/1 pages [4KB], 65536KB chunk\n\n' +
+        'md127 : inactive sdf[0](S)\n      500 blocks super external:imsm\n       \nunused devices: <none>\n',
+      'sys/block/md0/md/raid_disks': '3\n',
+      'sys/block/md0/md/degraded': '1\n',
+      'sys/block/md1/md/raid_disks': '2\n',
+      'sys/block/sda/size': '1\n',
+    },
+    row: {
+      'node_md_disks{device=md0,state=active}': 2,
+      'node_md_disks{device=md0,state=failed}': 1,
+      'node_md_disks{device=md0,state=spare}': 0,
+      'node_md_disks_required{device=md0}': 3,
+      'node_md_state{device=md0,state=active}': 0,
+      'node_md_state{device=md0,state=inactive}': 0,
+      'node_md_state{device=md0,state=recovering}': 1,
+      'node_md_state{device=md0,state=resync}': 0,
+      'node_md_state{device=md0,state=check}': 0,
+      'node_md_blocks{device=md0}': 3000,
+      'node_md_blocks_synced{device=md0}': 40,
+      'node_md_disks{device=md127,state=active}': 0,
+      'node_md_disks{device=md127,state=failed}': 0,
+      'node_md_disks{device=md127,state=spare}': 1,
+      'node_md_disks_required{device=md127}': 0,
+      'node_md_state{device=md127,state=active}': 0,
+      'node_md_state{device=md127,state=inactive}': 1,
+      'node_md_state{device=md127,state=recovering}': 0,
+      'node_md_state{device=md127,state=resync}': 0,
+      'node_md_state{device=md127,state=check}': 0,
+      'node_md_blocks{device=md127}': 500,
+      'node_md_blocks_synced{device=md127}': 500,
+      'node_md_raid_disks{device=md0}': 3,
+      'node_md_degraded{device=md0}': 1,
+      'node_md_raid_disks{device=md1}': 2,
+      'node_md_degraded{device=md1}': 0,
+    },
+  },
+  {
+    input: 'edac',
+    files: {
+      'sys/devices/system/edac/mc/mc0/ce_count': '1\n',
+      'sys/devices/system/edac/mc/mc0/ue_count': '0\n',
+      'sys/devices/system/edac/mc/mc0/ce_noinfo_count': '0\n',
+      'sys/devices/system/edac/mc/mc0/ue_noinfo_count': '0\n',
+      'sys/devices/system/edac/mc/mc0/csrow0/ce_count': '1\n',
+      'sys/devices/system/edac/mc/mc0/csrow0/ue_count': '0\n',
+      'sys/devices/system/edac/mc/mc0/csrow0/ch0_ce_count': '1\n',
+      'sys/devices/system/edac/mc/mc0/csrow0/ch0_dimm_label': 'mc#0csrow#0channel#0\n',
+    },
+    row: {
+      'node_edac_correctable_errors_total{controller=0}': 1,
+      'node_edac_uncorrectable_errors_total{controller=0}': 0,
+      'node_edac_csrow_correctable_errors_total{controller=0,csrow=unknown}': 0,
+      'node_edac_csrow_uncorrectable_errors_total{controller=0,csrow=unknown}': 0,
+      'node_edac_csrow_correctable_errors_total{controller=0,csrow=0}': 1,
+      'node_edac_csrow_uncorrectable_errors_total{controller=0,csrow=0}': 0,
+      'node_edac_channel_correctable_errors_total{channel=0,controller=0,csrow=0,dimm_label=mc0_csrow0_channel0}': 1,
+    },
+  },
+  {
+    input: 'watchdog',
+    files: {
+      'sys/class/watchdog/watchdog0/identity': 'iTCO_wdt\n',
+      'sys/class/watchdog/watchdog0/state': 'active\n',
+      'sys/class/watchdog/watchdog0/timeout': '30\n',
+      'sys/class/watchdog/watchdog0/timeleft': '28\n',
+      'sys/class/watchdog/watchdog0/nowayout': '0\n',
+    },
+    row: {
+      'node_watchdog_info{identity=iTCO_wdt,name=watchdog0,state=active}': 1,
+      'node_watchdog_nowayout{name=watchdog0}': 0,
+      'node_watchdog_timeleft_seconds{name=watchdog0}': 28,
+      'node_watchdog_timeout_seconds{name=watchdog0}': 30,
+    },
+  },
+  { input: 'kernel_hung', files: { 'proc/sys/kernel/hung_task_detect_count': '3\n' }, row: { node_kernel_hung_tasks_total: 3 } },
+  {
+    input: 'tapestats',
+    files: {
+      'sys/class/scsi_tape/st0/stats/in_flight': '1\n',
+      'sys/class/scsi_tape/st0/stats/io_ns': '1500000000\n',
+      'sys/class/scsi_tape/nst0/stats/in_flight': '9\n',
+    },
+    row: { 'node_tape_io_now{device=st0}': 1, 'node_tape_io_time_seconds_total{device=st0}': 1.5 },
+  },
+];
