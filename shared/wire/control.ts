@@ -1,11 +1,24 @@
-import { type ByteReader, type ByteWriter, malformed } from './bytes.ts';
+import type { WatchResult } from '../assignments.ts';
+import { type ByteReader, type ByteWriter, malformed, tooLarge } from './bytes.ts';
 import type { AgentMessage, CollectorMessage, WireLimits } from './messages.ts';
 
 export type ControlMessage = Exclude<AgentMessage, { type: 'schema' | 'samples' }> | CollectorMessage;
 export type ControlType = ControlMessage['type'];
 
 /** `uint`: varint. `wait`: a duration in ms, rounded up, as varint. `number`: a finite double. `flag`: 0 or 1. The others are seen below. */
-type Kind = 'uint' | 'wait' | 'number' | 'text' | 'texts' | 'flag' | 'reason' | 'settings' | 'lastGoodbye';
+type Kind =
+  | 'uint'
+  | 'wait'
+  | 'number'
+  | 'text'
+  | 'lateText'
+  | 'json'
+  | 'texts'
+  | 'flag'
+  | 'reason'
+  | 'settings'
+  | 'lastGoodbye'
+  | 'results';
 interface Layout {
   readonly number: number;
   readonly from: 'agent' | 'collector';
@@ -13,6 +26,7 @@ interface Layout {
 }
 
 const REASONS = ['stopping', 'shutting-down', 'restarting', 'upgrading'] as const;
+const WATCHED = ['check', 'device'] as const;
 const TEXTS_MAX = 256;
 
 /** The number of each message and its fields in their order on the wire. A later version adds fields at the end only. */
@@ -76,6 +90,7 @@ const LAYOUTS: { readonly [T in ControlType]: Layout } = {
     ],
   },
   goodbye: { number: 7, from: 'agent', fields: [['reason', 'reason']] },
+  watchResult: { number: 8, from: 'agent', fields: [['results', 'results']] },
   welcome: {
     number: 65,
     from: 'collector',
@@ -107,6 +122,7 @@ const LAYOUTS: { readonly [T in ControlType]: Layout } = {
       ['probe', 'text'],
       ['target', 'text'],
       ['timeoutMs', 'wait'],
+      ['options', 'lateText'],
     ],
   },
   liveMode: {
@@ -127,6 +143,14 @@ const LAYOUTS: { readonly [T in ControlType]: Layout } = {
     ],
   },
   drain: { number: 72, from: 'collector', fields: [['reconnectAfterMs', 'wait']] },
+  assignments: {
+    number: 73,
+    from: 'collector',
+    fields: [
+      ['version', 'uint'],
+      ['json', 'json'],
+    ],
+  },
 };
 
 /** Message numbers of what has a coding of its own. */
@@ -173,8 +197,10 @@ function writeField(out: ByteWriter, kind: Kind, value: unknown, what: string, l
       out.f64(value);
       return;
     case 'text':
+    case 'lateText':
+    case 'json':
       if (typeof value !== 'string') throw new TypeError(`${what} is not a text`);
-      out.text(value, limits.textBytes, what);
+      out.text(value, kind === 'json' ? limits.assignmentsBytes : limits.textBytes, what);
       return;
     case 'texts':
       if (!Array.isArray(value) || value.length > TEXTS_MAX) throw new TypeError(`${what} is not a list of at most ${TEXTS_MAX} texts`);
@@ -206,6 +232,13 @@ function writeField(out: ByteWriter, kind: Kind, value: unknown, what: string, l
       if (last === null) return;
       writeField(out, 'reason', last.reason, what, limits);
       writeField(out, 'number', last.timeMs, what, limits);
+      return;
+    }
+    case 'results': {
+      const results = value as readonly WatchResult[];
+      if (results.length > limits.resultsPerMessage) throw tooLarge(what, results.length, limits.resultsPerMessage);
+      out.uint(results.length);
+      for (const result of results) writeResult(out, result, what, limits);
     }
   }
 }
@@ -222,6 +255,10 @@ function readField(input: ByteReader, kind: Kind, what: string, limits: WireLimi
     }
     case 'text':
       return input.text(limits.textBytes, what);
+    case 'lateText':
+      return input.atEnd ? '' : input.text(limits.textBytes, what);
+    case 'json':
+      return input.text(limits.assignmentsBytes, what);
     case 'texts': {
       const count = input.uint();
       if (count > TEXTS_MAX) throw malformed(`${what} has ${count} texts, at most ${TEXTS_MAX} are allowed`);
@@ -244,5 +281,28 @@ function readField(input: ByteReader, kind: Kind, what: string, limits: WireLimi
     case 'lastGoodbye':
       if (input.u8() === 0) return null;
       return { reason: readField(input, 'reason', what, limits), timeMs: readField(input, 'number', what, limits) };
+    case 'results': {
+      const count = input.uint();
+      if (count > limits.resultsPerMessage) throw tooLarge(what, count, limits.resultsPerMessage);
+      const results: WatchResult[] = [];
+      for (let i = 0; i < count; i++) results.push(readResult(input, what, limits));
+      return results;
+    }
   }
+}
+
+function writeResult(out: ByteWriter, result: WatchResult, what: string, limits: WireLimits): void {
+  writeField(out, 'text', result.id, what, limits);
+  out.u8(WATCHED.indexOf(result.kind) * 2 + (result.up ? 1 : 0));
+  writeField(out, 'number', result.timeMs, what, limits);
+  writeField(out, 'text', result.reason, what, limits);
+}
+
+function readResult(input: ByteReader, what: string, limits: WireLimits): WatchResult {
+  const id = input.text(limits.textBytes, what);
+  const bits = input.u8();
+  const kind = WATCHED[bits >> 1];
+  if (kind === undefined) throw malformed(`${what} is of nothing that is watched`);
+  const timeMs = readField(input, 'number', what, limits) as number;
+  return { id, kind, timeMs, up: (bits & 1) === 1, reason: input.text(limits.textBytes, what) };
 }

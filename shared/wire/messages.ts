@@ -5,6 +5,7 @@
  * Rules: the agent speaks first (hello); the collector answers welcome or closes with a WireCloseCode. Unknown message types and unknown
  * trailing fields are skipped. References (group numbers, previous rows) live for one connection only.
  */
+import type { WatchResult } from '../assignments.ts';
 import type { GroupRow, SeriesMeta } from '../series.ts';
 import type { Millis } from '../time.ts';
 
@@ -26,6 +27,10 @@ export const WIRE_LIMITS = {
   labelValueBytes: 4_096,
   helpBytes: 1_024,
   textBytes: 64 * 1024,
+  /** The JSON of one assignments message. */
+  assignmentsBytes: 1024 * 1024,
+  /** Results in one watchResult message. */
+  resultsPerMessage: 10_000,
 } as const;
 export type WireLimits = { readonly [K in keyof typeof WIRE_LIMITS]: number };
 
@@ -124,6 +129,12 @@ export interface Heartbeat {
   droppedSamples: number;
 }
 
+/** What became of checks and devices: of those that changed, and of all of them after each connection. */
+export interface WatchResults {
+  type: 'watchResult';
+  results: readonly WatchResult[];
+}
+
 export type GoodbyeReason = 'stopping' | 'shutting-down' | 'restarting' | 'upgrading';
 
 export interface Goodbye {
@@ -131,7 +142,7 @@ export interface Goodbye {
   reason: GoodbyeReason;
 }
 
-export type AgentMessage = Hello | Schema | Samples | Skipped | AgentEvent | ProbeResult | Heartbeat | Goodbye;
+export type AgentMessage = Hello | Schema | Samples | Skipped | AgentEvent | ProbeResult | Heartbeat | Goodbye | WatchResults;
 
 // ---------------------------------------------------------------- collector -> agent
 
@@ -183,6 +194,17 @@ export interface RunProbe {
   probe: string;
   target: string;
   timeoutMs: number;
+  /** JSON of the probe's options; '' for none. */
+  options: string;
+}
+
+/** Everything the agent shall watch, in place of what it was told before. Sent after the welcome and when it changes. */
+export interface AssignmentsMessage {
+  type: 'assignments';
+  /** Rises with each change on the collector's side; for logs. */
+  version: number;
+  /** JSON of `Assignments` (shared/assignments.ts). Holds secrets. */
+  json: string;
 }
 
 /** Send readings every `intervalMs` until `durationMs` from now (0 ends it): someone looks at this host or an alert is pending. */
@@ -206,7 +228,7 @@ export interface Drain {
   reconnectAfterMs: number;
 }
 
-export type CollectorMessage = Welcome | Ack | Nack | Config | RunProbe | LiveMode | HeartbeatReply | Drain;
+export type CollectorMessage = Welcome | Ack | Nack | Config | RunProbe | LiveMode | HeartbeatReply | Drain | AssignmentsMessage;
 
 /** What a decoder throws, and nothing else; `closeCode` is what to close the connection with. */
 export class WireError extends Error {

@@ -49,6 +49,7 @@ function validFrames(random: () => number): Uint8Array[] {
     }
     const event: AgentMessage = { type: 'event', kind: 'x', timeMs: tick, text: 'ä'.repeat(random() % 20) };
     if (tick % 2 === 0) encoder.message(event);
+    else encoder.message({ type: 'watchResult', results: [{ id: 'c', kind: 'device', timeMs: tick, up: false, reason: 'no answer' }] });
     frames.push(encoder.finish().slice());
   }
   return frames;
@@ -114,7 +115,7 @@ test(`random bytes give WireErrors or messages, nothing else (seed ${seed})`, ()
     const length = random() % 60;
     const noise = Uint8Array.from({ length }, () => random() & 0xff);
     // A plausible start gets further than noise: a length that fits, the number of a known message.
-    if (length > 2 && round % 2 === 0) noise.set([length - 1, [0x80, 0x81, 0x8f, 0x84, 1, 2, 3, 6][random() % 8]!]);
+    if (length > 2 && round % 2 === 0) noise.set([length - 1, [0x80, 0x81, 0x8f, 0x84, 1, 2, 8, 6][random() % 8]!]);
     survives([schema, noise]);
   }
 });
@@ -125,7 +126,8 @@ test(`damaged frames of a collector give WireErrors or messages, nothing else (s
   const frame = encodeCollectorFrame([
     { type: 'welcome', version: 1, hostname: 'web-1', resumeAfterSeq: 400, settings, receivedMs: 1, sentMs: 2 },
     { type: 'ack', seq: 99_999 },
-    { type: 'runProbe', id: 1, probe: 'http', target: 'http://localhost/', timeoutMs: 1_000 },
+    { type: 'runProbe', id: 1, probe: 'http', target: 'http://localhost/', timeoutMs: 1_000, options: '{}' },
+    { type: 'assignments', version: 3, json: '{"checks":[]}' },
     { type: 'heartbeatReply', echoMs: 1, receivedMs: 2, sentMs: 3 },
   ]);
   for (let round = 0; round < CASES; round++) {

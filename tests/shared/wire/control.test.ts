@@ -34,6 +34,14 @@ const AGENT_MESSAGES: AgentMessage[] = [
   { type: 'heartbeat', sentMs: 1_700_000_000_000.5, offsetMs: -0.125, queuedBatches: 128, queuedBytes: 2 ** 40, droppedSamples: 0 },
   { type: 'goodbye', reason: 'stopping' },
   { type: 'goodbye', reason: 'upgrading' },
+  { type: 'watchResult', results: [] },
+  {
+    type: 'watchResult',
+    results: [
+      { id: 'c-1', kind: 'check', timeMs: 1_700_000_000_000, up: false, reason: 'HTTP 503' },
+      { id: 'd-1', kind: 'device', timeMs: 0.5, up: true, reason: '' },
+    ],
+  },
 ];
 
 const SETTINGS = { intervalMs: 10_000, heartbeatMs: 1_000 };
@@ -42,10 +50,12 @@ const COLLECTOR_MESSAGES: CollectorMessage[] = [
   { type: 'ack', seq: 2 ** 50 },
   { type: 'nack', seq: 4, code: WIRE_NACK.storeFull, retryAfterMs: 5_000 },
   { type: 'config', settings: SETTINGS },
-  { type: 'runProbe', id: 3, probe: 'tcp', target: '[::1]:443', timeoutMs: 5_000 },
+  { type: 'runProbe', id: 3, probe: 'tcp', target: '[::1]:443', timeoutMs: 5_000, options: '{"tls":true}' },
   { type: 'liveMode', intervalMs: 1_000, durationMs: 0 },
   { type: 'heartbeatReply', echoMs: 1, receivedMs: 2, sentMs: 3 },
   { type: 'drain', reconnectAfterMs: 250 },
+  { type: 'assignments', version: 9, json: '{"checks":[],"devices":[]}' },
+  { type: 'assignments', version: 10, json: 'ü'.repeat(100_000) },
 ];
 
 function agentFrame(messages: readonly AgentMessage[]): Uint8Array {
@@ -104,6 +114,12 @@ test('settings may grow although other fields follow them', () => {
   expect(decodeCollectorFrame(Uint8Array.from(frame))).toMatchObject([{ settings: SETTINGS, receivedMs: 1, sentMs: 2 }]);
 });
 
+test('a run-probe message of an older collector has no options', () => {
+  const frame = encodeCollectorFrame([{ type: 'runProbe', id: 3, probe: 'tcp', target: 'a:1', timeoutMs: 5, options: '' }]);
+  const older = Uint8Array.of(frame[0]! - 1, ...frame.subarray(1, -1));
+  expect(decodeCollectorFrame(older)).toEqual(decodeCollectorFrame(frame));
+});
+
 test('messages of the wrong side are not understood', () => {
   expect(decodeCollectorFrame(agentFrame([{ type: 'goodbye', reason: 'stopping' }]))).toEqual([]);
   expect(new WireDecoder().decodeAll(encodeCollectorFrame([{ type: 'ack', seq: 1 }]))).toEqual([]);
@@ -116,6 +132,8 @@ test.each([
   ['an empty label value', [13, 2, 0, 1, 0, 1, 0, 0, 0, 1, 0, 1, 0x62, 1], /empty/],
   ['a reference to no text', [7, 2, 0, 1, 0, 1, 0, 5], /was not sent/],
   ['an unknown reason', [2, 7, 9], /none of ours/],
+  ['a result of nothing known', [14, 8, 1, 1, 0x61, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0], /nothing that is watched/],
+  ['results cut short', [3, 8, 2, 1], /ends inside/],
 ])('%s of an agent is malformed', (_name, bytes, text) => {
   expect(() => new WireDecoder().decodeAll(Uint8Array.from(bytes))).toThrow(WireError);
   expect(() => new WireDecoder().decodeAll(Uint8Array.from(bytes))).toThrow(text);

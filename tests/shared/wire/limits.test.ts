@@ -1,4 +1,13 @@
-import { WIRE_CLOSE, WIRE_LIMITS, WireDecoder, WireEncoder, WireError, type WireLimits } from '../../../shared/wire/index.ts';
+import {
+  decodeCollectorFrame,
+  encodeCollectorFrame,
+  WIRE_CLOSE,
+  WIRE_LIMITS,
+  WireDecoder,
+  WireEncoder,
+  WireError,
+  type WireLimits,
+} from '../../../shared/wire/index.ts';
 import { samples, seriesOf } from './rows.ts';
 
 const UNLIMITED: WireLimits = {
@@ -12,6 +21,8 @@ const UNLIMITED: WireLimits = {
   labelValueBytes: 2 ** 30,
   helpBytes: 2 ** 30,
   textBytes: 2 ** 30,
+  assignmentsBytes: 2 ** 30,
+  resultsPerMessage: 2 ** 30,
 };
 
 function series(name: string, value: string, help = '') {
@@ -21,6 +32,8 @@ function series(name: string, value: string, help = '') {
 function labels(count: number): string[] {
   return Array.from({ length: count }, (_, i) => [`n${String(i).padStart(3, '0')}`, 'v']).flat();
 }
+
+const RESULT = { id: 'c', kind: 'check', timeMs: 1, up: true, reason: '' } as const;
 
 /** At each limit what fits and what is just too much; [what, the limit, at the limit, beyond it]. */
 const CASES: [name: string, limits: Partial<WireLimits>, fits: (encoder: WireEncoder) => void, breaks: (encoder: WireEncoder) => void][] = [
@@ -83,6 +96,12 @@ const CASES: [name: string, limits: Partial<WireLimits>, fits: (encoder: WireEnc
     (encoder) => encoder.message({ type: 'event', kind: 'x', timeMs: 0, text: '123456' }),
   ],
   [
+    'results of a message',
+    { resultsPerMessage: 2 },
+    (encoder) => encoder.message({ type: 'watchResult', results: [RESULT, RESULT] }),
+    (encoder) => encoder.message({ type: 'watchResult', results: [RESULT, RESULT, RESULT] }),
+  ],
+  [
     'samples of a frame',
     { samplesPerFrame: 12 },
     (encoder) => {
@@ -125,6 +144,14 @@ test.each(CASES)('limit: %s', (_name, changed, fits, breaks) => {
   fits(boundless);
   breaks(boundless);
   tooLarge(() => new WireDecoder(limits).decodeAll(boundless.finish()));
+});
+
+test('limit: assignments', () => {
+  const message = (bytes: number) => [{ type: 'assignments', version: 1, json: 'x'.repeat(bytes) } as const];
+  const fits = encodeCollectorFrame(message(WIRE_LIMITS.assignmentsBytes));
+  expect(decodeCollectorFrame(fits)).toHaveLength(1);
+  tooLarge(() => encodeCollectorFrame(message(WIRE_LIMITS.assignmentsBytes + 1)));
+  tooLarge(() => decodeCollectorFrame(fits, { ...WIRE_LIMITS, assignmentsBytes: WIRE_LIMITS.assignmentsBytes - 1 }));
 });
 
 test('a count is checked before anything is made for it', () => {
