@@ -2,8 +2,9 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorMessage, labelsFrom, labelsKey } from '@bellwether/shared';
 import { WIRE_LIMITS } from '@bellwether/shared/wire';
+import { type Cell, cellsFor, showCells } from './cells.ts';
 import { type ExposedFamily, parseExposition } from './exposition.ts';
-import type { Column, Frame } from './frame.ts';
+
 import { defineInput, gauge } from './input.ts';
 import { slowReading } from './slow-reading.ts';
 
@@ -12,6 +13,7 @@ const METRICS = {
   node_textfile_mtime_seconds: gauge('When a file that was read was last changed, seconds since the epoch.'),
   node_textfile_error_info: gauge('A file or folder that was left out, and why; always 1.'),
 };
+const cell = cellsFor(METRICS);
 const MAX_FILES = 256;
 const MAX_FILE_BYTES = 1024 * 1024;
 const MAX_SERIES = 10_000;
@@ -44,9 +46,6 @@ export default defineInput({
   },
 });
 
-/** A column and its value. */
-export type Cell = readonly [Column, number];
-
 /** What one file, or one folder that could not be listed, came to. */
 export interface TextFile {
   readonly path: string;
@@ -58,11 +57,6 @@ export interface TextFile {
 interface CachedFile extends TextFile {
   /** Changes whenever the content may have. */
   readonly version: string;
-}
-
-export function showCells(frame: Frame, cells: readonly Cell[]): void {
-  frame.setColumns(cells.map(([column]) => column));
-  for (const [i, [, value]] of cells.entries()) frame.values[i] = value;
 }
 
 async function readFolders(folders: readonly string[], cache: Map<string, CachedFile>): Promise<TextFile[]> {
@@ -135,14 +129,13 @@ export function assemble(files: readonly TextFile[], reservedLabels: readonly st
     if (problem === undefined) {
       for (const key of keys) taken.add(key);
       for (const cell of own) cells.push(cell);
-      about.push([{ name: 'node_textfile_mtime_seconds', labels: { file: path }, ...METRICS.node_textfile_mtime_seconds }, mtimeMs / 1000]);
+      about.push(cell('node_textfile_mtime_seconds', { file: path }, mtimeMs / 1000));
     } else {
       failed = true;
-      const labels = { file: path, error: problem.slice(0, MAX_ERROR_LENGTH) };
-      about.push([{ name: 'node_textfile_error_info', labels, ...METRICS.node_textfile_error_info }, 1]);
+      about.push(cell('node_textfile_error_info', { file: path, error: problem.slice(0, MAX_ERROR_LENGTH) }, 1));
     }
   }
-  about.push([{ name: 'node_textfile_scrape_error', ...METRICS.node_textfile_scrape_error }, failed ? 1 : 0]);
+  about.push(cell('node_textfile_scrape_error', {}, failed ? 1 : 0));
   return [...cells, ...about];
 }
 
