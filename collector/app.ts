@@ -16,6 +16,7 @@ import {
   refuseUpgrade,
   routeUpgrades,
   type Upgrade,
+  uptimeApi,
 } from './api/index.ts';
 import { prometheusApi } from './api/prometheus/index.ts';
 import { rulesApi } from './api/rules.ts';
@@ -39,9 +40,21 @@ import { SELF_INTERVAL_MS, SelfMetrics } from './self-metrics.ts';
 import { registerSelfMetrics } from './self-metrics-list.ts';
 import { openState } from './state/index.ts';
 import { type GroupRef, openEmbeddedStore, type Store } from './store/index.ts';
-import { type HostWatch, startHostWatch } from './uptime/index.ts';
+import {
+  createHostVerdicts,
+  type HostWatch,
+  hostReadings,
+  reach,
+  STATE_METRIC,
+  startHostWatch,
+  startStateSeries,
+  startUptime,
+} from './uptime/index.ts';
 import { VERSION } from './version.ts';
 import { createHostDetail, createStatus, knownHosts, type ViewSources } from './views.ts';
+
+/** How often what a full disk held back of the uptime history is tried again. */
+const UPTIME_FLUSH_MS = 5_000;
 
 export interface CollectorOptions {
   readonly config: CollectorConfig;
@@ -69,6 +82,7 @@ export async function startCollector({ config, clock, log, webDir, reload }: Col
     const ruleGroups = await loadRules(config);
     const state = stops.own('state', await openState({ dir: config.data_dir, clock }));
     const inventory = createInventory(state);
+    const uptime = stops.own('uptime', await startUptime({ state, log, lastAliveMs: await inventory.lastAliveMs() }));
     const watch = stops.own('hosts', await startHostWatch({ ledger: inventory, clock, log }));
     const auth = createAuth({
       state,
@@ -103,6 +117,29 @@ export async function startCollector({ config, clock, log, webDir, reload }: Col
       }),
     );
 
+    const verdicts = stops.own(
+      'host verdicts',
+      createHostVerdicts({
+        uptime,
+        watch,
+        clock,
+        log,
+        ownBootId: readBootId(),
+        reach: (address) => reach(address, clock),
+        readings: (name, fromMs, toMs) => hostReadings(engine, name, fromMs, toMs),
+      }),
+    );
+    const writeState = ruleWriter(store);
+    stops.own(
+      'uptime series',
+      startStateSeries({
+        uptime,
+        clock,
+        write: (row) => quietly(log, 'uptime series', () => writeState(row)),
+        written: () => rules.wake(STATE_METRIC),
+      }),
+    );
+
     const gateway = stops.own(
       'gateway',
       createGateway({
@@ -113,23 +150,24 @@ export async function startCollector({ config, clock, log, webDir, reload }: Col
         authenticate: async (authorization) => auth.authenticateAgent(authorization),
         known: watch.hosts().map(({ id, name, connected }) => ({ agentId: id, hostname: name, wasConnected: connected })),
         hooks: {
-          connected: ({ agentId, hostname }, hello, backlog, now) =>
-            watch.connected(
-              agentId,
-              hostname,
-              {
-                bootId: hello.bootId,
-                startedMs: hello.startedMs + (now - hello.clockMs),
-                lastGoodbye: hello.lastGoodbye?.reason ?? null,
-                backlog,
-                os: hello.os,
-                agentVersion: hello.agentVersion,
-              },
-              now,
-            ),
+          connected: ({ agentId, hostname }, hello, backlog, address, now) => {
+            const back = {
+              bootId: hello.bootId,
+              startedMs: hello.startedMs + (now - hello.clockMs),
+              lastGoodbye: hello.lastGoodbye?.reason ?? null,
+              backlog,
+              os: hello.os,
+              agentVersion: hello.agentVersion,
+            };
+            verdicts.connected(agentId, hostname, watch.host(agentId), back, address, now);
+            watch.connected(agentId, hostname, back, now);
+          },
           disconnected: ({ agentId }, cause, now) => watch.disconnected(agentId, cause, now),
           event: ({ agentId }, kind, text, timeMs) => watch.event(agentId, kind, text, timeMs),
-          upChanged: () => rules.wake('up'),
+          upChanged: ({ agentId, hostname, up, timeMs }) => {
+            if (!up) verdicts.gone(agentId, hostname, timeMs);
+            rules.wake('up');
+          },
         },
       }),
     );
@@ -166,7 +204,14 @@ export async function startCollector({ config, clock, log, webDir, reload }: Col
         quietly(log, 'self metrics', () => self.store(store, clock.now() - (clock.now() % SELF_INTERVAL_MS))),
       ),
     );
-    const nightly = cron.schedule('17 3 * * *', () => inventory.prune(clock.now()).then(() => undefined));
+    const nightly = cron.schedule('17 3 * * *', async () => {
+      await inventory.prune(clock.now());
+      await uptime.prune(clock.now());
+    });
+    stops.defer(
+      'uptime flush',
+      clock.every(UPTIME_FLUSH_MS, () => void uptime.flush()),
+    );
     stops.defer('calendar', () => nightly.destroy());
 
     const access: AccessOptions = { auth, externalUrl: config.external_url };
@@ -174,6 +219,7 @@ export async function startCollector({ config, clock, log, webDir, reload }: Col
     await app.register(authApi(access));
     await app.register(prometheusApi({ engine, store, clock, log, buildInfo: { version: VERSION } }));
     await app.register(rulesApi(rules));
+    await app.register(uptimeApi({ uptime, clock }));
     await app.register(
       bellwetherApi({
         fleet,
@@ -238,6 +284,15 @@ function ruleWriter(store: Store): WriteRow {
     }
     store.append(known.group, { timeMs, presence, values });
   };
+}
+
+/** Tells an agent of this machine from one behind a proxy of this machine. undefined where there is no such file. */
+function readBootId(): string | undefined {
+  try {
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+  } catch {
+    return undefined; // not Linux: agents on this machine are then judged by their connection alone
+  }
 }
 
 async function loadRules({ rules }: CollectorConfig): Promise<RuleGroupConfig[]> {

@@ -131,6 +131,83 @@ export interface EventView {
   text: string;
 }
 
+export type Verdict = 'up' | 'down' | 'unknown';
+export type WatchedKind = 'host' | 'check' | 'device';
+
+/** Time in each verdict; time before something was watched is in none. `ratio` is up / (up + down), null when neither was ever known. */
+export interface UptimeShare {
+  upMs: Millis;
+  downMs: Millis;
+  unknownMs: Millis;
+  ratio: number | null;
+}
+
+export interface UptimeQuery {
+  kind: WatchedKind | undefined;
+  /** Words the name must contain; all of them. */
+  filter: string;
+  fromMs: Millis;
+  toMs: Millis;
+  bucketMs: Millis;
+  offset: number;
+  limit: number;
+}
+
+/** GET /api/bellwether/uptime?kind=&filter=&from=&to=&bucket=&offset=&limit= : what is not up first, then by name. */
+export interface UptimePage {
+  fromMs: Millis;
+  toMs: Millis;
+  bucketMs: Millis;
+  total: number;
+  /** Of all that match, by what is seen now. */
+  counts: Record<Verdict, number>;
+  rows: UptimeRow[];
+}
+
+export interface UptimeRow {
+  kind: WatchedKind;
+  id: string;
+  name: string;
+  /** What is seen now, why, and since when. */
+  verdict: Verdict;
+  reason: string;
+  sinceMs: Millis;
+  /** As it was known at the time. */
+  seen: UptimeShare;
+  /** As it is known by now. */
+  proven: UptimeShare;
+  bars: UptimeBar[];
+}
+
+/** One piece of the window, cut at whole multiples of the bucket (UTC). */
+export interface UptimeBar {
+  fromMs: Millis;
+  toMs: Millis;
+  seen: UptimeShare;
+  proven: UptimeShare;
+  /** What took most of the time that was not up; '' when there was none. */
+  reason: string;
+}
+
+/** GET /api/bellwether/uptime/:kind/:id?from=&to=&bucket= */
+export interface UptimeDetail extends UptimeRow {
+  fromMs: Millis;
+  toMs: Millis;
+  /** Newest first. */
+  spans: UptimeSpan[];
+}
+
+export interface UptimeSpan {
+  fromMs: Millis;
+  /** null: still going on. */
+  toMs: Millis | null;
+  seen: Verdict;
+  /** What was said at the time. */
+  seenReason: string;
+  proven: Verdict;
+  reason: string;
+}
+
 /** The strip on every screen; GET /api/bellwether/status, pushed on `/live`. */
 export interface StatusStrip {
   hosts: Record<HostState, number>;

@@ -48,6 +48,8 @@ export interface AgentView {
   readonly bootId: string;
   readonly version: string;
   readonly os: string;
+  /** Where the connection comes from, as the socket says; a proxy in between hides the agent's own. '' when it ended meanwhile. */
+  readonly address: string;
   readonly connectedMs: Millis;
   readonly lastMessageMs: Millis;
   /** Collector's clock minus the agent's, as the agent last measured it. */
@@ -60,6 +62,7 @@ export interface AgentView {
 export interface ConnectionOptions {
   readonly socket: WebSocket;
   readonly identity: AgentIdentity;
+  readonly address: string;
   readonly store: Store;
   readonly clock: Clock;
   readonly log: Log;
@@ -112,6 +115,10 @@ export class AgentConnection {
     return this.#hello !== undefined;
   }
 
+  get address(): string {
+    return this.#options.address;
+  }
+
   get bootId(): string {
     return this.#hello?.bootId ?? '';
   }
@@ -122,6 +129,7 @@ export class AgentConnection {
       bootId: this.bootId,
       version: this.#hello?.agentVersion ?? '',
       os: this.#hello?.os ?? '',
+      address: this.#options.address,
       connectedMs: this.#connectedMs,
       lastMessageMs: this.#lastMessageMs,
       clockOffsetMs: this.#heartbeat?.offsetMs ?? 0,

@@ -33,8 +33,8 @@ export type DisconnectCause =
 
 /** What the composition wires to inventory, gap ledger and rules. None may throw. */
 export interface GatewayHooks {
-  /** `resumed`: rows above this many numbers are still to come from its spool. */
-  connected(identity: AgentIdentity, hello: Hello, backlog: number, now: Millis): void;
+  /** `backlog`: rows still to come from its spool; `address`: where the connection comes from, '' when that is not known. */
+  connected(identity: AgentIdentity, hello: Hello, backlog: number, address: string, now: Millis): void;
   disconnected(identity: AgentIdentity, cause: DisconnectCause, now: Millis): void;
   event(identity: AgentIdentity, kind: string, text: string, timeMs: Millis): void;
   upChanged(change: UpChange): void;
@@ -137,7 +137,8 @@ export function createGateway(options: GatewayOptions): Gateway {
     byAgent.set(identity.agentId, connection);
     other?.replace(); // the same machine came back before its old connection was seen to break
     const progress = store.progress(identity.agentId, hello.epoch);
-    hooks.connected(identity, hello, hello.lastSeq - (progress?.contiguousSeq ?? hello.firstSeq - 1), clock.now());
+    const backlog = hello.lastSeq - (progress?.contiguousSeq ?? hello.firstSeq - 1);
+    hooks.connected(identity, hello, backlog, connection.address, clock.now());
     guardStore(() => up.connected(identity.agentId, identity.hostname, clock.now()));
     return settings();
   }
@@ -168,9 +169,9 @@ export function createGateway(options: GatewayOptions): Gateway {
     guardStore(() => up.tick(now));
   });
 
-  function accept(socket: WebSocket, identity: AgentIdentity): void {
+  function accept(socket: WebSocket, identity: AgentIdentity, address: string): void {
     counters.accepted++;
-    connections.add(new AgentConnection({ socket, identity, store, clock, log, counters, admit, ended, onEvent: hooks.event }));
+    connections.add(new AgentConnection({ socket, identity, address, store, clock, log, counters, admit, ended, onEvent: hooks.event }));
   }
 
   return {
@@ -188,7 +189,7 @@ export function createGateway(options: GatewayOptions): Gateway {
             counters.unauthenticated++;
             return refuse(socket, '401 Unauthorized');
           }
-          sockets.handleUpgrade(request, socket, head, (accepted) => accept(accepted, identity));
+          sockets.handleUpgrade(request, socket, head, (accepted) => accept(accepted, identity, request.socket.remoteAddress ?? ''));
         });
     },
     agent: (agentId) => byAgent.get(agentId)?.view(),

@@ -111,4 +111,22 @@ export interface AlertTables {
   };
 }
 
-export interface Tables extends StateTables, AuthTables, InventoryTables, AlertTables {}
+// ---------------------------------------------------------------- uptime
+
+export interface UptimeTables {
+  /** Hosts, checks and devices with a history; `retiredMs` when it is no longer watched. */
+  uptimeWatched: { kind: 'host' | 'check' | 'device'; id: string; name: string; retiredMs: number | null };
+  /** One span of a verdict; those of one thing touch but never overlap, and the last has no end while it is watched. */
+  uptimeSpans: {
+    kind: 'host' | 'check' | 'device';
+    watched: string;
+    fromMs: number;
+    toMs: number | null;
+    seen: 'up' | 'down' | 'unknown';
+    seenReason: string;
+    proven: 'up' | 'down' | 'unknown';
+    reason: string;
+  };
+}
+
+export interface Tables extends StateTables, AuthTables, InventoryTables, AlertTables, UptimeTables {}

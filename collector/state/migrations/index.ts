@@ -1,11 +1,12 @@
 /**
  * The numbered steps that bring any older database to the present form. A step that was released never changes; what follows gets a new
- * number. Numbers 1-9 state, auth and inventory; 10-19 alerts.
+ * number. Numbers 1-9 state, auth and inventory; 10-19 alerts; 30-39 uptime.
  */
 import type { Kysely } from 'kysely';
 import { createAuth } from './0001-auth.ts';
 import { createInventory } from './0002-inventory.ts';
 import { createAlerts } from './0010-alerts.ts';
+import { createUptime } from './0030-uptime.ts';
 
 export interface Migration {
   readonly id: number;
@@ -18,4 +19,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { id: 1, name: 'auth', up: createAuth },
   { id: 2, name: 'inventory', up: createInventory },
   { id: 10, name: 'alerts', up: createAlerts },
+  { id: 30, name: 'uptime', up: createUptime },
 ];
