@@ -10,6 +10,9 @@ const PARTS = [
   ['iproute2', '/sbin/ip'],
   ['e2fsprogs', '/sbin/mkfs.ext4'],
   ['iputils-ping', '/bin/ping'],
+  ['snmpd', '/usr/sbin/snmpd'],
+  ['snmpsim', '/usr/bin/snmpsimd'],
+  ['prometheus-snmp-exporter', '/usr/bin/prometheus-snmp-exporter'],
 ];
 const POLICY = '/usr/sbin/policy-rc.d';
 
