@@ -1,7 +1,9 @@
 // Written by `npm run gen` from the files of this folder.
 import agentSelf from './agent-self.ts';
 import arp from './arp.ts';
+import bcache from './bcache.ts';
 import bonding from './bonding.ts';
+import btrfs from './btrfs.ts';
 import conntrack from './conntrack.ts';
 import cpu from './cpu.ts';
 import cpuInfo from './cpu-info.ts';
@@ -10,23 +12,32 @@ import cpuVulnerabilities from './cpu-vulnerabilities.ts';
 import cpufreq from './cpufreq.ts';
 import diskstats from './diskstats.ts';
 import dmi from './dmi.ts';
+import drbd from './drbd.ts';
 import edac from './edac.ts';
 import entropy from './entropy.ts';
+import fibrechannel from './fibrechannel.ts';
 import filefd from './filefd.ts';
 import filesystem from './filesystem.ts';
 import hwmon from './hwmon.ts';
+import infiniband from './infiniband.ts';
 import type { InputDefinition } from './input.ts';
+import ipvs from './ipvs.ts';
 import kernelHung from './kernel-hung.ts';
+import listening from './listening.ts';
 import loadavg from './loadavg.ts';
 import mdadm from './mdadm.ts';
 import meminfo from './meminfo.ts';
 import netclass from './netclass.ts';
 import netdev from './netdev.ts';
 import netstat from './netstat.ts';
+import nfs from './nfs.ts';
+import nfsd from './nfsd.ts';
 import nvme from './nvme.ts';
 import os from './os.ts';
 import powersupplyclass from './powersupplyclass.ts';
 import pressure from './pressure.ts';
+import processGroup from './process-group.ts';
+import processes from './processes.ts';
 import rapl from './rapl.ts';
 import schedstat from './schedstat.ts';
 import selinux from './selinux.ts';
@@ -34,18 +45,25 @@ import sockstat from './sockstat.ts';
 import softnet from './softnet.ts';
 import stat from './stat.ts';
 import tapestats from './tapestats.ts';
+import tcpstat from './tcpstat.ts';
 import textfile from './textfile.ts';
 import thermalZone from './thermal-zone.ts';
 import time from './time.ts';
 import udpQueues from './udp-queues.ts';
 import uname from './uname.ts';
+import users from './users.ts';
 import vmstat from './vmstat.ts';
 import watchdog from './watchdog.ts';
+import xfrm from './xfrm.ts';
+import xfs from './xfs.ts';
+import zfs from './zfs.ts';
 
 export const INPUTS: readonly InputDefinition[] = [
   agentSelf,
   arp,
+  bcache,
   bonding,
+  btrfs,
   conntrack,
   cpu,
   cpuInfo,
@@ -54,22 +72,31 @@ export const INPUTS: readonly InputDefinition[] = [
   cpufreq,
   diskstats,
   dmi,
+  drbd,
   edac,
   entropy,
+  fibrechannel,
   filefd,
   filesystem,
   hwmon,
+  infiniband,
+  ipvs,
   kernelHung,
+  listening,
   loadavg,
   mdadm,
   meminfo,
   netclass,
   netdev,
   netstat,
+  nfs,
+  nfsd,
   nvme,
   os,
   powersupplyclass,
   pressure,
+  processGroup,
+  processes,
   rapl,
   schedstat,
   selinux,
@@ -77,11 +104,16 @@ export const INPUTS: readonly InputDefinition[] = [
   softnet,
   stat,
   tapestats,
+  tcpstat,
   textfile,
   thermalZone,
   time,
   udpQueues,
   uname,
+  users,
   vmstat,
   watchdog,
+  xfrm,
+  xfs,
+  zfs,
 ];
