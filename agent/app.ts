@@ -8,8 +8,11 @@ import type { AgentSettings, GoodbyeReason, LiveMode, Welcome } from '@bellwethe
 import { type ClockJump, ClockSync } from './clock-sync.ts';
 import { writeIdentity } from './identity.ts';
 import { createCollector, DEFAULT_INTERVAL_MS, type InputCollector } from './inputs/collect.ts';
+import { INPUTS } from './inputs/index.ts';
 import { KeptSettings } from './kept-settings.ts';
 import { GoodbyeNote, readBootId } from './last-goodbye.ts';
+import { pluginsInput } from './plugins/input.ts';
+import { PluginRunner } from './plugins/runner.ts';
 import { selfMetrics } from './self-metrics.ts';
 import { type AgentConfig, DEFAULT_URL, type Identity } from './settings.ts';
 import { Backlog } from './spool/backlog.ts';
@@ -57,6 +60,7 @@ class Agent implements RunningAgent {
   #backlog!: Backlog;
   #uplink!: Uplink;
   #ticker!: Ticker;
+  #plugins: PluginRunner | undefined;
   #cancelLive: Cancel = () => {};
   #droppedReported = 0;
   #isRenamed = false;
@@ -93,6 +97,7 @@ class Agent implements RunningAgent {
           spoolAfterMs: config.spool.afterMs,
         }),
       );
+      this.#startPlugins();
       this.#inputs = this.#createInputs();
       this.#stops.defer('inputs', () => this.#inputs.close());
       this.#uplink = new Uplink({
@@ -134,6 +139,7 @@ class Agent implements RunningAgent {
       });
       this.#uplink.start();
       this.#ticker.start();
+      this.#plugins?.start();
     } catch (cause) {
       await this.#stops.run();
       throw cause;
@@ -182,9 +188,24 @@ class Agent implements RunningAgent {
     this.#reportDropped();
   }
 
+  #startPlugins(): void {
+    const { config, clock, log } = this.#options;
+    const plugins = config.plugins ?? [];
+    if (plugins.length === 0) return;
+    this.#plugins = new PluginRunner({
+      plugins,
+      clock,
+      log,
+      event: (kind, timeMs, text) => this.#uplink.event(kind, Math.round(timeMs + this.#offsetMs()), text),
+    });
+    this.#stops.own('plugins', this.#plugins);
+  }
+
   #createInputs(): InputCollector {
     const { config, clock, log } = this.#options;
+    const plugins = this.#plugins;
     return createCollector({
+      ...(plugins === undefined ? {} : { definitions: [...INPUTS, pluginsInput(() => plugins.runs())] }),
       paths: config.paths,
       baseLabels: { ...config.tags, job: 'node', instance: this.#hostname },
       inputs: config.inputs,

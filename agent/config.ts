@@ -6,10 +6,12 @@ import * as z from 'zod';
 import type { InputSettings } from './inputs/collect.ts';
 import { INPUTS } from './inputs/index.ts';
 import type { InputDefinition, OptionInfo } from './inputs/input.ts';
+import { PLUGIN_LABELS } from './plugins/plugin.ts';
 import type { AgentConfig } from './settings.ts';
 
 export const CONFIG_FILE = 'bellwether-agent.yml';
 const SYSTEM_CONFIG_FILE = `/etc/bellwether/${CONFIG_FILE}`;
+const MAX_PLUGINS = 200;
 const ENVIRONMENT_PREFIX = 'BELLWETHER_AGENT';
 
 /** Labels that the collector or an input sets; a tag of that name would be ambiguous. */
@@ -78,9 +80,42 @@ export function agentSchema(isRoot: boolean) {
         after: duration('5s', { min: '1s', max: '5m' }).describe('Readings that wait this long for the collector are written to disk.'),
       })
       .prefault({}),
+    plugins: z
+      .array(pluginSchema())
+      .max(MAX_PLUGINS)
+      .superRefine((plugins, context) => {
+        for (const [i, { name }] of plugins.entries()) {
+          if (plugins.findIndex((plugin) => plugin.name === name) < i)
+            context.addIssue({ code: 'custom', path: [i, 'name'], message: `${JSON.stringify(name)} is the name of another plug-in` });
+        }
+      })
+      .prefault([])
+      .describe('Nagios plug-ins to run. Only this file names them: the collector cannot.'),
+    facts: z
+      .strictObject({ enabled: z.boolean().default(true).describe('Whether hardware, system, packages and users are reported.') })
+      .prefault({}),
     log: z
       .strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info').describe('Least severe message that is written.') })
       .prefault({}),
+  });
+}
+
+function pluginSchema() {
+  return z.strictObject({
+    name: z.string().min(1).max(100).describe('The label `plugin` of its series.'),
+    command: z.tuple([z.string().min(1)], z.string()).describe('Program and arguments, as a list; no shell reads them.'),
+    interval: duration('1m', { min: '5s', max: '1d' }).describe('Time between runs.'),
+    timeout: duration('10s', { min: '100ms', max: '5m' }).describe('Longest run; then it and all it started are killed.'),
+    labels: z
+      .record(z.string().regex(LABEL_NAME, { error: 'must be a label name: letters, digits and _' }), z.string().min(1))
+      .superRefine((labels, context) => {
+        for (const name of Object.keys(labels)) {
+          if (['job', 'instance', ...PLUGIN_LABELS].includes(name) || name.startsWith('__'))
+            context.addIssue({ code: 'custom', path: [name], message: 'is a label that the agent sets; choose another name' });
+        }
+      })
+      .prefault({})
+      .describe('Further labels of its series.'),
   });
 }
 
@@ -135,6 +170,14 @@ function toConfig(checked: z.output<ReturnType<typeof agentSchema>>): AgentConfi
     paths: checked.paths,
     spool: { maxBytes: checked.spool.max_bytes, memoryBytes: checked.spool.memory_bytes, afterMs: checked.spool.after },
     log: { level: checked.log.level },
+    plugins: checked.plugins.map(({ name, command, interval, timeout, labels }) => ({
+      name,
+      command,
+      intervalMs: interval,
+      timeoutMs: timeout,
+      labels,
+    })),
+    facts: checked.facts,
   };
 }
 

@@ -2,6 +2,7 @@
 import type { Millis } from '@bellwether/shared';
 import type { InputSettings } from './inputs/collect.ts';
 import type { HostPaths } from './inputs/input.ts';
+import type { PluginSettings } from './plugins/plugin.ts';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
@@ -17,6 +18,10 @@ export interface AgentConfig {
   readonly paths: HostPaths;
   readonly spool: { readonly maxBytes: number; readonly memoryBytes: number; readonly afterMs: Millis };
   readonly log: { readonly level: LogLevel };
+  /** Nagios plug-ins it runs; none without the key. */
+  readonly plugins?: readonly PluginSettings[];
+  /** Host facts: undefined = on. */
+  readonly facts?: { readonly enabled: boolean };
 }
 
 /** Who this agent is to its collector; made by `enroll`. The key is a secret. */

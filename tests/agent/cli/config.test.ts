@@ -77,9 +77,31 @@ test.each([
   ['inputs:\n  cpu:\n    intervl: 5s', /agent\.yml:3:5: inputs\.cpu\.intervl: .*did you mean "interval"/],
   ['inputs: { netdev: { enabled: maybe } }', /inputs\.netdev\.enabled/],
   ['log: { level: loud }', /log\.level/],
+  ['plugins: [{ name: a, command: "check_x -w 1" }]', /plugins\.0\.command/],
+  ['plugins: [{ name: a, command: [] }]', /plugins\.0\.command/],
+  ['plugins: [{ name: a, command: [x], interval: 1s }]', /plugins\.0\.interval: must be at least 5s/],
+  ['plugins: [{ name: a, command: [x] }, { name: a, command: [y] }]', /plugins\.1\.name: "a" is the name of another plug-in/],
+  ['plugins: [{ name: a, command: [x], labels: { plugin: b } }]', /plugins\.0\.labels\.plugin: is a label that the agent sets/],
+  ['inputs: { process_group: { names: { web: "(" } } }', /inputs\.process_group\.names\.web: must be a regular expression/],
   ['a: [', /agent\.yml:1:\d+: not valid YAML/],
 ])('%s', async (text, message) => {
   await expect(load(text)).rejects.toMatchObject({ code: 'CONFIG_INVALID', message: expect.stringMatching(message) });
+});
+
+test('plug-ins and named groups of processes', async () => {
+  const text = `
+plugins: [{ name: disk, command: [check_disk, -w, 20%], timeout: 3s, labels: { team: db } }]
+inputs: { process_group: { names: { web: ^nginx$ } }, processes: { enabled: true } }
+facts: { enabled: false }`;
+  expect(await load(text)).toMatchObject({
+    plugins: [{ name: 'disk', command: ['check_disk', '-w', '20%'], intervalMs: 60_000, timeoutMs: 3_000, labels: { team: 'db' } }],
+    inputs: {
+      process_group: { enabled: true, options: { names: { web: '^nginx$' } } },
+      processes: { enabled: true },
+      tcpstat: { enabled: false },
+    },
+    facts: { enabled: false },
+  });
 });
 
 test('a bad variable is named instead of a line', async () => {
