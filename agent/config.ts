@@ -103,7 +103,9 @@ export function agentSchema(isRoot: boolean) {
 function pluginSchema() {
   return z.strictObject({
     name: z.string().min(1).max(100).describe('The label `plugin` of its series.'),
-    command: z.tuple([z.string().min(1)], z.string()).describe('Program and arguments, as a list; no shell reads them.'),
+    command: z
+      .tuple([z.string().min(1)], z.string(), { error: 'must be a list: the program, then its arguments' })
+      .describe('Program and arguments, as a list; no shell reads them.'),
     interval: duration('1m', { min: '5s', max: '1d' }).describe('Time between runs.'),
     timeout: duration('10s', { min: '100ms', max: '5m' }).describe('Longest run; then it and all it started are killed.'),
     labels: z
