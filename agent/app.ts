@@ -20,6 +20,7 @@ import type { SpoolFs } from './spool/spool.ts';
 import { Ticker } from './ticker.ts';
 import { type OpenSocket, openSocket } from './uplink/socket.ts';
 import { Uplink } from './uplink/uplink.ts';
+import { Watch } from './watch/watch.ts';
 
 export interface AgentOptions {
   readonly config: AgentConfig;
@@ -61,6 +62,7 @@ class Agent implements RunningAgent {
   #uplink!: Uplink;
   #ticker!: Ticker;
   #plugins: PluginRunner | undefined;
+  #watch!: Watch;
   #cancelLive: Cancel = () => {};
   #droppedReported = 0;
   #isRenamed = false;
@@ -97,6 +99,7 @@ class Agent implements RunningAgent {
           spoolAfterMs: config.spool.afterMs,
         }),
       );
+      this.#watch = this.#stops.own('watch', this.#createWatch());
       this.#startPlugins();
       this.#inputs = this.#createInputs();
       this.#stops.defer('inputs', () => this.#inputs.close());
@@ -115,7 +118,7 @@ class Agent implements RunningAgent {
           agentVersion: version,
           hostname: this.#hostname,
           os: `${type()} ${release()} ${arch()}`,
-          capabilities: ['live'],
+          capabilities: ['live', 'probe', 'checks'],
           lastGoodbye,
           startedMs,
         }),
@@ -124,10 +127,13 @@ class Agent implements RunningAgent {
             if (lastGoodbye !== null) void this.#goodbye.remove();
             lastGoodbye = null;
             this.#adoptHostname(welcome);
+            this.#uplink.watchResults(this.#watch.results());
           },
           exchanged: (exchange) => this.#reportJump(this.#sync.observe(exchange)),
           settings: (settings) => this.#applySettings(settings),
           liveMode: (request) => this.#setLive(request),
+          assignments: (message) => this.#watch.assign(message),
+          runProbe: (request) => this.#watch.runProbe(request),
         },
       });
       this.#ticker = new Ticker({
@@ -212,7 +218,26 @@ class Agent implements RunningAgent {
       intervalMs: this.#settings.intervalMs,
       clock,
       log,
-      selfMetrics: () => selfMetrics(this.#backlog.stats(), this.#uplink.stats(), this.#ticker.stats(), this.#offsetMs()),
+      selfMetrics: () => [
+        ...selfMetrics(this.#backlog.stats(), this.#uplink.stats(), this.#ticker.stats(), this.#offsetMs()),
+        ...this.#watch.selfMetrics(),
+      ],
+    });
+  }
+
+  #createWatch(): Watch {
+    const { config, clock, log } = this.#options;
+    return new Watch({
+      clock,
+      log,
+      hostname: () => this.#hostname,
+      tags: config.tags,
+      now: () => this.#sync.timeAt(clock.monotonic()),
+      push: ({ group, series, presence, values }, timeMs) => {
+        this.#sync.markStamped();
+        this.#uplink.offer([this.#backlog.push({ name: group, series }, { timeMs, presence, values })]);
+      },
+      report: (result) => this.#uplink.watchResults([result]),
     });
   }
 
@@ -228,6 +253,7 @@ class Agent implements RunningAgent {
     log.warn({ hostname, was: this.#hostname }, 'collector knows this host by another name; its series carry it from now on');
     this.#hostname = hostname;
     this.#isRenamed = true;
+    this.#watch.relabel();
     writeIdentity(config.dataDir, { ...identity, hostname }).catch(() =>
       log.warn({ hostname }, 'host name cannot be kept in identity.json'),
     );

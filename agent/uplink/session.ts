@@ -3,15 +3,19 @@
  * Live rows go out at once in one frame a tick; what is owed from before follows beside them, paced by acknowledgements and the socket's buffer.
  */
 import { type Cancel, type Clock, errorMessage, type Log, type Millis } from '@bellwether/shared';
+import type { WatchResult } from '@bellwether/shared/assignments';
 import {
   type AgentEvent,
   type AgentSettings,
+  type AssignmentsMessage,
   type CollectorMessage,
   decodeCollectorFrame,
   type GoodbyeReason,
   type Heartbeat,
   type Hello,
   type LiveMode,
+  type ProbeResult,
+  type RunProbe,
   type Welcome,
   WIRE_VERSION,
   WireError,
@@ -51,6 +55,10 @@ export interface SessionEvents {
   exchanged(exchange: Exchange): void;
   settings(settings: AgentSettings): void;
   liveMode(request: LiveMode): void;
+  /** What this agent shall watch, in place of what it watched. */
+  assignments(message: AssignmentsMessage): void;
+  /** Runs one probe; never rejects. */
+  runProbe(request: RunProbe): Promise<ProbeResult>;
   /** The collector goes away and names the delay of the next attempt; the session ends by itself. */
   drained(reconnectAfterMs: Millis): void;
 }
@@ -71,6 +79,8 @@ const SLACK = 0.1;
 /** Clocks drift slowly: once enough exchanges are known, one in this time is enough. It also bounds how long a healthy collector says nothing. */
 const EXCHANGE_MS = 5_000;
 const FIRST_EXCHANGES = 8;
+/** Results in one message; their reasons have a bound, so it stays far below a frame's. */
+const RESULTS_A_MESSAGE = 500;
 /** Heartbeats whose answer is awaited; older ones are forgotten. */
 const EXCHANGES_OPEN = 8;
 /** A frame without a message: it says that the agent lives, and asks for no answer. */
@@ -150,6 +160,11 @@ export class Session {
     if (this.#state === 'live') this.#message({ type: 'event', kind, timeMs, text } satisfies AgentEvent);
   }
 
+  watchResults(results: readonly WatchResult[]): void {
+    for (let at = 0; at < results.length && this.#state === 'live'; at += RESULTS_A_MESSAGE)
+      this.#message({ type: 'watchResult', results: results.slice(at, at + RESULTS_A_MESSAGE) });
+  }
+
   goodbye(reason: GoodbyeReason): void {
     if (this.#state === 'live') this.#message({ type: 'goodbye', reason });
     this.end();
@@ -194,7 +209,12 @@ export class Session {
       case 'drain':
         return this.#finish(message.reconnectAfterMs);
       case 'runProbe':
-        return this.#message({ type: 'probeResult', id: message.id, success: false, durationMs: 0, text: 'this agent runs no probes' });
+        void events.runProbe(message).then((result) => {
+          if (this.#state === 'live') this.#message(result);
+        });
+        return;
+      case 'assignments':
+        return events.assignments(message);
     }
   }
 

@@ -1,5 +1,6 @@
 /** Keeps one session with the collector: connects, says why when it cannot, and tries again for as long as the agent runs. */
 import type { Cancel, Clock, Log, Millis } from '@bellwether/shared';
+import type { WatchResult } from '@bellwether/shared/assignments';
 import { type AgentSettings, type GoodbyeReason, type Welcome, WIRE_CLOSE } from '@bellwether/shared/wire';
 import type { Backlog } from '../spool/backlog.ts';
 import type { QueuedRow } from '../spool/row.ts';
@@ -92,6 +93,11 @@ export class Uplink {
     if (this.#session?.isLive === true) return this.#session.event(kind, timeMs, text);
     this.#pendingEvents.push({ kind, timeMs, text });
     if (this.#pendingEvents.length > MAX_EVENTS) this.#pendingEvents.shift();
+  }
+
+  /** Reports what became of things that are watched; without a connection nothing, since everything is reported after the next welcome. */
+  watchResults(results: readonly WatchResult[]): void {
+    this.#session?.watchResults(results);
   }
 
   /** Says goodbye and ends. True: the collector closed the connection in answer, so it knows. */

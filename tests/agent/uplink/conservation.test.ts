@@ -124,7 +124,14 @@ class Life {
         lastGoodbye: null,
         startedMs: 0,
       }),
-      events: { welcomed() {}, exchanged() {}, settings() {}, liveMode() {} },
+      events: {
+        welcomed() {},
+        exchanged() {},
+        settings() {},
+        liveMode() {},
+        assignments() {},
+        runProbe: async ({ id }) => ({ type: 'probeResult', id, success: true, durationMs: 1, text: '' }),
+      },
     });
     this.uplink.start();
   }

@@ -63,7 +63,14 @@ async function begin(options: Partial<BacklogOptions> = {}): Promise<void> {
       lastGoodbye: null,
       startedMs: START_MS,
     }),
-    events: { welcomed() {}, exchanged() {}, settings() {}, liveMode() {} },
+    events: {
+      welcomed() {},
+      exchanged() {},
+      settings() {},
+      liveMode() {},
+      assignments() {},
+      runProbe: async ({ id }) => ({ type: 'probeResult', id, success: true, durationMs: 1, text: '' }),
+    },
   });
 }
 
