@@ -1,6 +1,7 @@
 // Brings a clone to the state `npm start` and `npm test` need: packages installed, dist/ built. Does nothing when both are fresh.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
@@ -21,11 +22,27 @@ function newestMs(path) {
 
 function run(what, command, args) {
   console.log(`bellwether: ${what} ...`);
-  const { status } = spawnSync(command, args, { cwd: root, stdio: 'inherit' });
+  const { status, error } = spawnSync(command, args, { cwd: root, stdio: 'inherit', env: { ...process.env, ...npmCache() } });
   if (status !== 0) {
-    console.error(`bellwether: ${what} failed; the lines above say why.`);
+    const why = error === undefined ? 'the lines above say why' : `${command} does not start (${error.code})`;
+    console.error(`bellwether: ${what} failed; ${why}.`);
     process.exit(1);
   }
+}
+
+/** npm keeps its cache in the home folder; a service's user may have none. */
+function npmCache() {
+  try {
+    accessSync(homedir(), constants.W_OK);
+    return {};
+  } catch {
+    return { npm_config_cache: join(root, 'dist/npm-cache') };
+  }
+}
+
+/** What `newestMs` was when dist/ was built; 0 when it was not. A source saved during a build makes the next start build again. */
+function builtMs(stamp) {
+  return existsSync(stamp) ? Number(readFileSync(stamp, 'utf8')) : 0;
 }
 
 export function prepare() {
@@ -40,9 +57,9 @@ export function prepare() {
   }
   const stamp = join(root, 'dist/.built');
   const newest = Math.max(...SOURCES.map((source) => newestMs(join(root, source))));
-  if (!existsSync(stamp) || statSync(stamp).mtimeMs < newest) {
+  if (builtMs(stamp) < newest) {
     run('building', process.execPath, [join(root, 'scripts/build.mjs')]);
-    writeFileSync(stamp, '');
+    writeFileSync(stamp, String(newest));
   }
 }
 

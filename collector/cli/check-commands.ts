@@ -10,7 +10,8 @@ export function checkCommands(program: Command, terminal: Terminal): void {
     async (flags: ConfigFlags) => {
       const { config, file } = await loadGiven(flags, terminal);
       const groups = await loadRuleFiles(config.rules.files);
-      terminal.write(`${file ?? 'no configuration file: the defaults'}: good; ${countText(groups)}\n`);
+      const shipped = config.rules.pack ? 'the shipped rules and ' : '';
+      terminal.write(`${file ?? 'no configuration file: the defaults'}: good; ${shipped}${countText(groups)}\n`);
     },
   );
 

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AppError, type Millis, parseDuration } from '@bellwether/shared';
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { acknowledgeOne, type DemoOptions, demoConfig, runFleet, spawnFleet } from './demo/demo.ts';
 import { createLog, greeting, type Runner, start } from './run-commands.ts';
 
@@ -23,8 +23,8 @@ export function demoCommand(program: Command, runner: Runner): void {
     .description('a collector with a made-up fleet, to look at')
     .option('--hosts <count>', 'how many hosts', whole, 100)
     .option('--seed <number>', 'the same seed makes the same fleet', whole, 1)
-    .option('--interval <duration>', 'time between readings', duration, 10_000)
-    .option('--history <duration>', "how far the fleet's data reaches back", duration, 1_800_000)
+    .addOption(new Option('--interval <duration>', 'time between readings').argParser(duration).default(10_000, '10s'))
+    .addOption(new Option('--history <duration>', "how far the fleet's data reaches back").argParser(duration).default(1_800_000, '30m'))
     .option('--listen <address>', 'address and port of the collector')
     .option('--data-dir <folder>', "where the demo's data is kept (default: a temporary folder)")
     .option('--fleet-only', 'send the fleet to the collector at --url; join token in BELLWETHER_JOIN_TOKEN')

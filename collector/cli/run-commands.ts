@@ -83,7 +83,12 @@ export function greeting({ url, firstStart }: RunningCollector, config: Collecto
   const page = (config.external_url ?? url).replace(/\/+$/, '');
   const lines = [`Bellwether is up at ${page}`];
   if (firstStart.link !== null) {
-    lines.push('', `  Sign in:  ${page}/sign-in#${firstStart.link}`, '  (works once, for 15 minutes; another: bellwether user link)', '');
+    lines.push(
+      '',
+      `  Sign in:  ${page}/sign-in#${firstStart.link}`,
+      '  (works once, for 15 minutes; another: npx bellwether user link)',
+      '',
+    );
   }
   lines.push(`Data is in ${config.data_dir}. Ctrl-C stops.`);
   return `${lines.join('\n')}\n`;
