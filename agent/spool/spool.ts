@@ -221,8 +221,8 @@ export class Spool {
   async #cursorAt(segment: Segment, fromSeq: number): Promise<Cursor> {
     const cursor = this.#cursor;
     if (cursor?.segment === segment && cursor.next > 0 && cursor.records[cursor.next - 1]!.lastSeq < fromSeq) {
-      if (cursor.next === cursor.records.length) {
-        // The segment is still written to: go on behind what was read before.
+      if (cursor.records.at(-1)!.lastSeq < fromSeq) {
+        // The segment has grown since it was read, whether all of that was asked for or not.
         cursor.bytes = await this.#options.fs.readFile(segment.path);
         cursor.records = scanSegment(cursor.bytes).records;
       }

@@ -68,6 +68,16 @@ test('a reader that keeps up with the writer reads the open segment on', async (
   }
 });
 
+test('a reader that stopped half way goes on with rows written since', async () => {
+  const spool = await open();
+  await spool.append(rows(1, 5, cpu));
+  await spool.append(rows(6, 10, cpu));
+  await spool.read(1);
+  await spool.append(rows(11, 15, cpu));
+  expect(await spool.read(11)).toEqual({ rows: rows(11, 15, cpu), throughSeq: 15 });
+  expect(dropped).toEqual([]);
+});
+
 test('two readers at once see the same rows, also in a segment that grows', async () => {
   const spool = await open();
   await spool.append(rows(1, 5, cpu));
