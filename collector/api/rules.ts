@@ -1,12 +1,17 @@
 /** GET /api/v1/rules and /api/v1/alerts in Prometheus' form. */
 import type { FastifyPluginAsync } from 'fastify';
 import type { Rules, RulesApiFilter } from '../rules/index.ts';
+import { apiFailure } from './prometheus/errors.ts';
 
 /** What the routes need of the running rules. */
 export type RulesApiSource = Pick<Rules, 'rulesApiData' | 'alertsApiData'>;
 
 export function rulesApi(rules: RulesApiSource): FastifyPluginAsync {
   return async (app) => {
+    app.setErrorHandler((error, _request, reply) => {
+      const { status, ...failure } = apiFailure(error, false);
+      return reply.code(status).send({ status: 'error', ...failure });
+    });
     app.get('/api/v1/rules', (request, reply) => {
       const query = request.query as Record<string, string | string[] | undefined>;
       const type = one(query.type)?.toLowerCase() ?? '';
