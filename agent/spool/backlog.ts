@@ -142,8 +142,8 @@ export class Backlog {
     if (seq <= this.#ackedSeq) return;
     this.#ackedSeq = seq;
     this.#waiting = this.#without(this.#waiting, seq);
-    this.#dropped = this.#dropped.filter((range) => range.toSeq > seq);
-    void this.#releaseSpool();
+    if (this.#dropped.length > 0) this.#dropped = this.#dropped.filter((range) => range.toSeq > seq);
+    if (this.#spool?.firstSeq !== undefined) void this.#releaseSpool();
   }
 
   /** The collector will never take `seq`: it counts as dropped. */
