@@ -125,7 +125,7 @@ export async function startCollector({ config, clock, log, webDir, reload }: Col
         clock,
         log,
         ownBootId: readBootId(),
-        reach: (address) => reach(address, clock),
+        reach: (path) => reach(path, clock),
         readings: (name, fromMs, toMs) => hostReadings(engine, name, fromMs, toMs),
       }),
     );
@@ -150,7 +150,7 @@ export async function startCollector({ config, clock, log, webDir, reload }: Col
         authenticate: async (authorization) => auth.authenticateAgent(authorization),
         known: watch.hosts().map(({ id, name, connected }) => ({ agentId: id, hostname: name, wasConnected: connected })),
         hooks: {
-          connected: ({ agentId, hostname }, hello, backlog, address, now) => {
+          connected: ({ agentId, hostname }, hello, backlog, path, now) => {
             const back = {
               bootId: hello.bootId,
               startedMs: hello.startedMs + (now - hello.clockMs),
@@ -159,7 +159,7 @@ export async function startCollector({ config, clock, log, webDir, reload }: Col
               os: hello.os,
               agentVersion: hello.agentVersion,
             };
-            verdicts.connected(agentId, hostname, watch.host(agentId), back, address, now);
+            verdicts.connected(agentId, hostname, watch.host(agentId), back, path, now);
             watch.connected(agentId, hostname, back, now);
           },
           disconnected: ({ agentId }, cause, now) => watch.disconnected(agentId, cause, now),

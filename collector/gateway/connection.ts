@@ -31,7 +31,7 @@ import {
 } from '@bellwether/shared/wire';
 import type { RawData, WebSocket } from 'ws';
 import type { GroupRef, Store } from '../store/index.ts';
-import type { AgentIdentity, DisconnectCause, GatewayCounters } from './gateway.ts';
+import type { AgentIdentity, ConnectionPath, DisconnectCause, GatewayCounters } from './gateway.ts';
 
 /** How long an agent keeps a batch that the store cannot take now. */
 const STORE_RETRY_MS = 5_000;
@@ -48,8 +48,6 @@ export interface AgentView {
   readonly bootId: string;
   readonly version: string;
   readonly os: string;
-  /** Where the connection comes from, as the socket says; a proxy in between hides the agent's own. '' when it ended meanwhile. */
-  readonly address: string;
   readonly connectedMs: Millis;
   readonly lastMessageMs: Millis;
   /** Collector's clock minus the agent's, as the agent last measured it. */
@@ -62,7 +60,7 @@ export interface AgentView {
 export interface ConnectionOptions {
   readonly socket: WebSocket;
   readonly identity: AgentIdentity;
-  readonly address: string;
+  readonly path: ConnectionPath;
   readonly store: Store;
   readonly clock: Clock;
   readonly log: Log;
@@ -115,8 +113,8 @@ export class AgentConnection {
     return this.#hello !== undefined;
   }
 
-  get address(): string {
-    return this.#options.address;
+  get path(): ConnectionPath {
+    return this.#options.path;
   }
 
   get bootId(): string {
@@ -129,7 +127,6 @@ export class AgentConnection {
       bootId: this.bootId,
       version: this.#hello?.agentVersion ?? '',
       os: this.#hello?.os ?? '',
-      address: this.#options.address,
       connectedMs: this.#connectedMs,
       lastMessageMs: this.#lastMessageMs,
       clockOffsetMs: this.#heartbeat?.offsetMs ?? 0,

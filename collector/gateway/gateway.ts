@@ -31,10 +31,16 @@ export type DisconnectCause =
   /** Three heartbeats were missed. */
   | { readonly kind: 'silent' };
 
+/** The two ends of an agent's connection, IPv4 or IPv6; '' when they are not known. A proxy in between hides the agent's own. */
+export interface ConnectionPath {
+  readonly remote: string;
+  readonly local: string;
+}
+
 /** What the composition wires to inventory, gap ledger and rules. None may throw. */
 export interface GatewayHooks {
-  /** `backlog`: rows still to come from its spool; `address`: where the connection comes from, '' when that is not known. */
-  connected(identity: AgentIdentity, hello: Hello, backlog: number, address: string, now: Millis): void;
+  /** `backlog`: rows still to come from its spool. */
+  connected(identity: AgentIdentity, hello: Hello, backlog: number, path: ConnectionPath, now: Millis): void;
   disconnected(identity: AgentIdentity, cause: DisconnectCause, now: Millis): void;
   event(identity: AgentIdentity, kind: string, text: string, timeMs: Millis): void;
   upChanged(change: UpChange): void;
@@ -138,7 +144,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     other?.replace(); // the same machine came back before its old connection was seen to break
     const progress = store.progress(identity.agentId, hello.epoch);
     const backlog = hello.lastSeq - (progress?.contiguousSeq ?? hello.firstSeq - 1);
-    hooks.connected(identity, hello, backlog, connection.address, clock.now());
+    hooks.connected(identity, hello, backlog, connection.path, clock.now());
     guardStore(() => up.connected(identity.agentId, identity.hostname, clock.now()));
     return settings();
   }
@@ -169,9 +175,9 @@ export function createGateway(options: GatewayOptions): Gateway {
     guardStore(() => up.tick(now));
   });
 
-  function accept(socket: WebSocket, identity: AgentIdentity, address: string): void {
+  function accept(socket: WebSocket, identity: AgentIdentity, path: ConnectionPath): void {
     counters.accepted++;
-    connections.add(new AgentConnection({ socket, identity, address, store, clock, log, counters, admit, ended, onEvent: hooks.event }));
+    connections.add(new AgentConnection({ socket, identity, path, store, clock, log, counters, admit, ended, onEvent: hooks.event }));
   }
 
   return {
@@ -189,7 +195,7 @@ export function createGateway(options: GatewayOptions): Gateway {
             counters.unauthenticated++;
             return refuse(socket, '401 Unauthorized');
           }
-          sockets.handleUpgrade(request, socket, head, (accepted) => accept(accepted, identity, request.socket.remoteAddress ?? ''));
+          sockets.handleUpgrade(request, socket, head, (accepted) => accept(accepted, identity, pathOf(request)));
         });
     },
     agent: (agentId) => byAgent.get(agentId)?.view(),
@@ -209,6 +215,11 @@ export function createGateway(options: GatewayOptions): Gateway {
 }
 
 /** Does not wait for the other side to close: it may never. */
+function pathOf({ socket: { remoteAddress, localAddress } }: IncomingMessage): ConnectionPath {
+  const plain = (address: string | undefined): string => (address ?? '').replace(/^::ffff:/, '');
+  return { remote: plain(remoteAddress), local: plain(localAddress) };
+}
+
 function refuse(socket: Duplex, status: string): void {
   socket.once('finish', () => socket.destroy());
   socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);

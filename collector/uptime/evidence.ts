@@ -54,10 +54,10 @@ async function* stretches(engine: Instant, selector: string, fromMs: Millis, toM
 
 const FEW_MS = 60_000;
 
-/** How far apart readings may be and still be of one run: three times the usual distance, within 15 s and 5 min. */
+/** How far apart readings may be and still be of one run: three times the usual distance, within 3 s and 5 min. */
 export function reachOf(readings: readonly Reading[]): Millis {
   if (readings.length < 3) return FEW_MS;
   const distances = readings.slice(1).map(({ timeMs }, i) => timeMs - readings[i]!.timeMs);
   const median = distances.sort((a, b) => a - b)[distances.length >> 1]!;
-  return Math.min(300_000, Math.max(15_000, 3 * median));
+  return Math.min(300_000, Math.max(3_000, 3 * median));
 }

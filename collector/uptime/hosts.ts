@@ -4,6 +4,7 @@ import { reachOf } from './evidence.ts';
 import { type Answer, COLLECTOR, hostVerdict } from './host-verdict.ts';
 import { finalReason, type HostWatch, type Return, type StoredHost } from './host-watch.ts';
 import { type HostReturn, proveHost, type Reading, type Window } from './proof.ts';
+import type { Path } from './reach.ts';
 import { COLLECTOR_OFF, type Uptime } from './uptime.ts';
 
 /** How often a host whose agent is gone is tried again. */
@@ -29,15 +30,15 @@ export interface HostVerdictsOptions {
   /** Boot id of the machine the collector runs on. */
   readonly ownBootId: string | undefined;
   /** Never rejects. */
-  readonly reach: (address: string) => Promise<Answer>;
+  readonly reach: (path: Path) => Promise<Answer>;
   /** Asks other agents to try the address; none when there is nobody to ask. */
   readonly witnesses?: (hostId: string, address: string) => Promise<Answer[]>;
   readonly readings: (name: string, fromMs: Millis, toMs: Millis) => Promise<Reading[]>;
 }
 
 export interface HostVerdicts extends Stoppable {
-  /** An agent was admitted. `before`: what was known of its host until now; `address`: where its connection comes from. */
-  connected(id: string, name: string, before: StoredHost | undefined, back: Return, address: string, now: Millis): void;
+  /** An agent was admitted. `before`: what was known of its host until now; `path`: the ends of its connection. */
+  connected(id: string, name: string, before: StoredHost | undefined, back: Return, path: Path, now: Millis): void;
   /** Its agent is gone for longer than a reconnection takes. */
   gone(id: string, name: string, now: Millis): void;
   /** Looks that were given up because too many waited. */
@@ -62,7 +63,7 @@ interface Look {
 export function createHostVerdicts(options: HostVerdictsOptions): HostVerdicts {
   const { uptime, watch, clock, log } = options;
   const startedMs = clock.now();
-  const addresses = new Map<string, string>();
+  const paths = new Map<string, Path>();
   const away = new Map<string, Gone>();
   const looks: Look[] = [];
   const cancels = new Set<() => void>();
@@ -101,17 +102,17 @@ export function createHostVerdicts(options: HostVerdictsOptions): HostVerdicts {
   }
 
   async function ask(id: string): Promise<Answer[]> {
-    const address = addresses.get(id);
-    if (address === undefined) return [];
-    if (isLoopback(address)) {
+    const path = paths.get(id);
+    if (path === undefined || path.remote === '') return [];
+    if (isLoopback(path.remote)) {
       // A proxy in front of the collector looks like this too; the same kernel does not.
       const isThisMachine = options.ownBootId !== undefined && watch.host(id)?.bootId === options.ownBootId;
       return isThisMachine ? [{ from: COLLECTOR, answered: true, detail: 'it is the collector’s own machine' }] : [];
     }
     // Several hosts behind one address: the answer would be the router's.
-    for (const [other, theirs] of addresses) if (theirs === address && other !== id) return [];
-    const own = await options.reach(address);
-    return own.answered || options.witnesses === undefined ? [own] : [own, ...(await options.witnesses(id, address))];
+    for (const [other, theirs] of paths) if (theirs.remote === path.remote && other !== id) return [];
+    const own = await options.reach(path);
+    return own.answered || options.witnesses === undefined ? [own] : [own, ...(await options.witnesses(id, path.remote))];
   }
 
   function after(delayMs: Millis, run: () => void): void {
@@ -165,8 +166,8 @@ export function createHostVerdicts(options: HostVerdictsOptions): HostVerdicts {
     get skipped() {
       return skipped;
     },
-    connected(id, name, before, back, address, now) {
-      addresses.set(id, address);
+    connected(id, name, before, back, path, now) {
+      paths.set(id, path);
       away.delete(id);
       uptime.observe({ kind: 'host', id, name }, 'up', '', now);
       const fromMs = before?.sinceMs ?? null;
@@ -202,5 +203,5 @@ export function createHostVerdicts(options: HostVerdictsOptions): HostVerdicts {
 }
 
 function isLoopback(address: string): boolean {
-  return address === '::1' || /^(::ffff:)?127\./.test(address);
+  return address === '::1' || address.startsWith('127.');
 }

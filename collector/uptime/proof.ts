@@ -33,7 +33,7 @@ const SAME_BOOT_MS = 30_000;
  * The verdict on a host between its last word and its return. Evidence, strongest first: readings it made meanwhile (they came later) and times
  * it answered somebody (`answered`): up. A boot: down from the last evidence before it, up from it. The same boot id with another agent process:
  * only the agent was gone, so up. The same process without readings proves nothing (a suspended machine looks like this): unknown.
- * Readings further apart than `everyMs` leave what is between them open. The parts fill `window` without overlap.
+ * Readings further apart than `everyMs` leave what is between them open; those before and after the window bridge it only for the same process. The parts fill `window` without overlap.
  */
 export function proveHost(
   window: Window,
@@ -45,12 +45,18 @@ export function proveHost(
   const inside = readings.filter(({ timeMs }) => timeMs >= window.fromMs - everyMs && timeMs <= window.toMs + everyMs);
   const boots = back.sameBoot === false ? bootsWithin(window, inside, back.startedMs) : [];
   const covered: Part[] = [
-    ...runs(window, inside, everyMs, boots).map(({ fromMs, toMs }) => ({
-      fromMs,
-      toMs,
-      verdict: 'up' as const,
-      reason: `${contact(back.reason)}host up, its readings came later`,
-    })),
+    ...runs(window, inside, everyMs, boots)
+      .filter(
+        (run) =>
+          back.sameProcess ||
+          inside.some(({ timeMs }) => timeMs > window.fromMs && timeMs < window.toMs && timeMs >= run.fromMs && timeMs <= run.toMs),
+      )
+      .map(({ fromMs, toMs }) => ({
+        fromMs,
+        toMs,
+        verdict: 'up' as const,
+        reason: `${contact(back.reason)}host up, its readings came later`,
+      })),
     ...answered
       .map((span) => ({ fromMs: Math.max(span.fromMs, window.fromMs), toMs: Math.min(span.toMs, window.toMs) }))
       .filter(({ fromMs, toMs }) => fromMs < toMs)

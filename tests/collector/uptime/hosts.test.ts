@@ -40,7 +40,7 @@ beforeEach(async () => {
     clock,
     log: silentLog,
     ownBootId: 'own-boot',
-    reach: async (address) => {
+    reach: async ({ remote: address }) => {
       asked.push(address);
       return { from: 'the collector', answered: answering.has(address), detail: `${address} port 22` };
     },
@@ -71,7 +71,7 @@ function connect(id: string, address: string, back: Partial<Return> = {}): void 
     absence: '',
     sinceMs: now,
   });
-  verdicts.connected(id, id, before, now_, address, now);
+  verdicts.connected(id, id, before, now_, { remote: address, local: '10.0.0.1' }, now);
 }
 
 /** The agent's connection ends; two seconds later it counts as gone. */
@@ -169,7 +169,7 @@ test('an answer is worth nothing when it is not surely the host’s own', async 
   connect('a', '10.0.0.7');
   connect('b', '10.0.0.7');
   connect('proxied', '127.0.0.1');
-  connect('here', '::ffff:127.0.0.1', { bootId: 'own-boot' });
+  connect('here', '127.0.0.2', { bootId: 'own-boot' });
   await clock.advance(10_000);
   for (const id of ['a', 'proxied', 'here']) await leave(id, 'connection lost');
   expect(asked).toEqual([]);
