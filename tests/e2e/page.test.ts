@@ -308,7 +308,7 @@ describeInBrowser(`the page in a browser${missing === '' ? '' : ` (skipped: ${mi
     await server.stop();
     server = await startFakeServer({ hosts: 0, webDir });
     const page = await signedIn('/hosts');
-    await page.getByText(`curl -fsS ${server.url}/install.sh`).waitFor();
+    await page.getByText(`npx bellwether-agent enroll --url ${server.url} --token TOKEN`).waitFor();
   });
 
   test('on a phone nothing scrolls sideways and every target can be hit with a thumb', async () => {
