@@ -8,8 +8,8 @@ export const AGENTS = `groups:
     labels: {severity: critical}
     annotations:
       summary: "{{ $labels.instance }}: the agent is gone"
-      description: "The collector has had no word from the agent on {{ $labels.instance }} for three heartbeats, or its connection closed and did not come back. The host itself may be up or down."
-      runbook: "See whether the host answers (ping, console). If it does, look at the agent: systemctl status bellwether-agent, its log, and whether it can reach the collector. What the agent could not send is kept in its spool and comes later."
+      description: "The collector has had no word from the agent on {{ $labels.instance }} for three heartbeats, or its connection closed and did not come back. The host itself may be up, down or unreachable from here: Uptime shows its verdict and on what evidence."
+      runbook: "Look at the host's reason under Uptime: it says whether the host still answers. Without an answer, try its console. If the host is up, look at the agent: systemctl status bellwether-agent, its log, and whether it can reach the collector. What the agent could not send is kept in its spool and comes later."
   - alert: AgentDroppingData
     expr: increase(bellwether_agent_samples_dropped_total[10m]) > 0
     labels: {severity: warning}

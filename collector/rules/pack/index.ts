@@ -2,12 +2,14 @@
 import type { RuleGroupConfig } from '../rule-file.ts';
 import { parseRuleFile } from '../rule-file.ts';
 import { AGENTS } from './agents.ts';
+import { HOSTS } from './hosts.ts';
 import { NETWORK } from './network.ts';
 import { PROCESSOR } from './processor.ts';
 import { STORAGE } from './storage.ts';
 
 const FILES: readonly (readonly [string, string])[] = [
   ['pack:agents', AGENTS],
+  ['pack:hosts', HOSTS],
   ['pack:processor', PROCESSOR],
   ['pack:storage', STORAGE],
   ['pack:network', NETWORK],

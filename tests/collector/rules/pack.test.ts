@@ -98,6 +98,13 @@ const CASES: Record<string, Case> = {
   'a healthy host': { fires: [], at: '90m', series: HEALTHY },
   'no agent': { fires: ['AgentDown critical'], at: '0m', series: [gauge('up', 0)] },
   'an agent that is back': { fires: [], at: '5m', series: [['up{}', '1 0 0 1x10']] },
+  'a host that is down': {
+    fires: ['HostDown critical'],
+    at: '2m',
+    series: [['bellwether_up_state{job="bellwether", kind="host"}', '1 -1 0 0 0']],
+  },
+  'a host that is unknown': { fires: [], at: '3m', series: [gauge('bellwether_up_state', -1, '{job="bellwether", kind="host"}')] },
+  'a check that is down is no host': { fires: [], at: '3m', series: [gauge('bellwether_up_state', 0, '{job="bellwether", kind="check"}')] },
   'another job is down': { fires: [], at: '5m', series: [gauge('up', 0, '{job="mysqld"}')] },
   'dropped samples': { fires: ['AgentDroppingData warning'], at: '5m', series: [counter('bellwether_agent_samples_dropped_total', 5)] },
   'spool errors': { fires: ['AgentSpoolFailing warning'], at: '5m', series: [counter('bellwether_agent_spool_errors_total', 1)] },
