@@ -1,43 +1,12 @@
-import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, rmSync, statfsSync, truncateSync, writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SMTPServer } from 'smtp-server';
 import { startTestAgent, startTestCollector, temporaryDir } from '../support/bellwether.ts';
 import { eventually } from '../support/process.ts';
+import { canMountVolumes, mountVolume } from '../support/volume.ts';
 
-const MEGABYTE = 1024 * 1024;
-const canMount = process.getuid?.() === 0 && existsSync('/sbin/mkfs.ext4') && loopMountsWork();
-
-/** A fresh ext4 in a file, mounted; `undefined` where the kernel or the permissions do not allow it. */
-function mountExt4(sizeMb: number): { folder: string; unmount: () => void } | undefined {
-  const dir = temporaryDir();
-  const image = join(dir, 'image');
-  const folder = join(dir, 'volume');
-  try {
-    writeFileSync(image, '');
-    truncateSync(image, sizeMb * MEGABYTE);
-    mkdirSync(folder);
-    execFileSync('/sbin/mkfs.ext4', ['-q', '-F', '-m', '0', image], { stdio: 'pipe' });
-    execFileSync('mount', ['-o', 'loop', image, folder], { stdio: 'pipe' });
-  } catch {
-    rmSync(dir, { recursive: true, force: true });
-    return undefined;
-  }
-  return {
-    folder,
-    unmount() {
-      execFileSync('umount', [folder], { stdio: 'pipe' });
-      rmSync(dir, { recursive: true, force: true });
-    },
-  };
-}
-
-function loopMountsWork(): boolean {
-  const mounted = mountExt4(8);
-  mounted?.unmount();
-  return mounted !== undefined;
-}
+const withVolumes = canMountVolumes() ? test : test.skip;
 
 /** A real SMTP server that keeps what it is given. */
 async function startMailSink(): Promise<{ port: number; mails: string[]; stop: () => Promise<void> }> {
@@ -61,10 +30,10 @@ async function startMailSink(): Promise<{ port: number; mails: string[]; stop: (
   return { port: address.port, mails, stop: () => new Promise((resolve) => server.close(() => resolve())) };
 }
 
-(canMount ? test : test.skip)(
+withVolumes(
   'a filling disk fires, the mail arrives, and freeing space resolves it',
   async () => {
-    const volume = mountExt4(64)!;
+    const volume = mountVolume(temporaryDir(), 64);
     const sink = await startMailSink();
     const rules = temporaryDir();
     writeFileSync(
@@ -111,14 +80,12 @@ alerting:
       );
       expect(sink.mails).toEqual([]);
 
-      const { bavail, bsize } = statfsSync(volume.folder);
-      const filler = join(volume.folder, 'filler');
-      writeFileSync(filler, Buffer.alloc(bavail * bsize - MEGABYTE, 1));
+      volume.fill();
       const firing = await eventually(() => sink.mails.find((mail) => /VolumeFull/.test(mail)), 30_000);
       expect(firing).toMatch(/^To: oncall@example.org/m);
       expect(firing).toMatch(/^Subject: .*VolumeFull/im);
 
-      rmSync(filler);
+      volume.free();
       const resolved = await eventually(() => sink.mails.find((mail) => /resolved/i.test(/^Subject: .*/im.exec(mail)?.[0] ?? '')), 30_000);
       expect(resolved).toMatch(/VolumeFull/);
       const deliveries = await collector.get<{ outcome: string; status: string }[]>('/api/bellwether/deliveries');
@@ -130,6 +97,7 @@ alerting:
       await collector.stop();
       await sink.stop();
       volume.unmount();
+      rmSync(volume.folder, { recursive: true, force: true });
       rmSync(rules, { recursive: true, force: true });
     }
   },
