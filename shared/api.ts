@@ -230,6 +230,81 @@ export interface ChartData {
   infos: string[];
 }
 
+// ---------------------------------------------------------------- devices
+
+/** `unknown`: nobody can say, since the agent that reads it does not. */
+export type DeviceState = 'up' | 'down' | 'unknown';
+
+/**
+ * GET /api/bellwether/devices: all of them by name. POST adds one, PUT and DELETE /api/bellwether/devices/:id change it; both bodies are the
+ * definition as `devices:` in bellwether.yml has it. Keys are never told: they read `***`, and sent back as that they stay.
+ */
+export interface DeviceView {
+  id: string;
+  /** Those of the `file` are changed there. */
+  source: 'file' | 'api';
+  name: string;
+  address: string;
+  port: number;
+  /** The agent it asks for by host name; null: the collector's choice. */
+  agent: string | null;
+  /** Host name of the agent that reads it. */
+  readBy: string | null;
+  intervalMs: Millis;
+  timeoutMs: Millis;
+  retries: number;
+  labels: Record<string, string>;
+  snmp: {
+    community?: string;
+    user?: string;
+    auth?: { protocol: string; key: string };
+    priv?: { protocol: string; key: string };
+    context?: string;
+  };
+  state: DeviceState;
+  /** In words; an `up` device has one when a part of it cannot be read. */
+  reason: string;
+  sinceMs: Millis;
+  /** Time of the reading that state and reason come from. */
+  reportedMs: Millis | null;
+}
+
+/** What a device says of itself; '' when it does not. */
+export interface DeviceFacts {
+  name: string;
+  description: string;
+  location: string;
+  contact: string;
+  objectId: string;
+  uptimeSeconds: number | null;
+}
+
+/** An interface of a device; null = no data. */
+export interface DevicePort {
+  ifIndex: number;
+  name: string;
+  description: string;
+  /** What an operator wrote on the device. */
+  alias: string;
+  /** Bits a second. */
+  speedBits: number | null;
+  adminUp: boolean | null;
+  operUp: boolean | null;
+  /** Bits a second over the last 5 minutes. */
+  inBps: number | null;
+  outBps: number | null;
+  errorsPerS: number | null;
+}
+
+/** GET /api/bellwether/devices/:id */
+export interface DeviceDetail {
+  device: DeviceView;
+  state: DeviceState;
+  reason: string;
+  facts: DeviceFacts;
+  ports: DevicePort[];
+}
+
 // ---------------------------------------------------------------- /live (JSON text messages)
 
 export type LiveRequest =

@@ -13,6 +13,7 @@ const COLLECTOR_ARROWS: Record<string, readonly string[]> = {
   rules: ['query', 'alerts'],
   alerts: [],
   uptime: ['query', 'alerts'],
+  devices: [],
   inventory: [],
   auth: [],
   state: [],

@@ -129,4 +129,11 @@ export interface UptimeTables {
   };
 }
 
-export interface Tables extends StateTables, AuthTables, InventoryTables, AlertTables, UptimeTables {}
+// ---------------------------------------------------------------- devices
+
+export interface DeviceTables {
+  /** Devices made through the API; those of the configuration file are not kept. `definition` is JSON, keys in clear. */
+  devices: { id: string; name: string; definition: string; changedMs: number };
+}
+
+export interface Tables extends StateTables, AuthTables, InventoryTables, AlertTables, UptimeTables, DeviceTables {}

@@ -1,12 +1,13 @@
 /**
  * The numbered steps that bring any older database to the present form. A step that was released never changes; what follows gets a new
- * number. Numbers 1-9 state, auth and inventory; 10-19 alerts; 30-39 uptime.
+ * number. Numbers 1-9 state, auth and inventory; 10-19 alerts; 30-39 uptime; 40-49 devices.
  */
 import type { Kysely } from 'kysely';
 import { createAuth } from './0001-auth.ts';
 import { createInventory } from './0002-inventory.ts';
 import { createAlerts } from './0010-alerts.ts';
 import { createUptime } from './0030-uptime.ts';
+import { createDevices } from './0040-devices.ts';
 
 export interface Migration {
   readonly id: number;
@@ -20,4 +21,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { id: 2, name: 'inventory', up: createInventory },
   { id: 10, name: 'alerts', up: createAlerts },
   { id: 30, name: 'uptime', up: createUptime },
+  { id: 40, name: 'devices', up: createDevices },
 ];
