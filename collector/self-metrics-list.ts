@@ -56,6 +56,12 @@ export function registerSelfMetrics(self: SelfMetrics, { store, gateway, alerts,
     () => counters.skippedRows,
   );
   self.add(
+    'bellwether_gateway_events_dropped_total',
+    'counter',
+    'Events dropped because an agent brought too many at once.',
+    () => counters.droppedEvents,
+  );
+  self.add(
     'bellwether_gateway_paused_total',
     'counter',
     'Times a connection was not read for a while because it brought too much.',

@@ -40,6 +40,8 @@ const MAX_BACKLOG_BYTES = 1024 * 1024;
 
 /** Samples one connection may bring between two sweeps; beyond it its socket is not read until the next, so that a drain starves nobody. */
 const SAMPLES_A_SWEEP = 250_000;
+/** Events one connection may bring between two sweeps; more than an agent keeps for a reconnection. Beyond it they are dropped and counted. */
+const EVENTS_A_SWEEP = 200;
 
 /** What is known of a connected agent. */
 export interface AgentView {
@@ -96,6 +98,7 @@ export class AgentConnection {
   #dirty = false;
   #ackedSeq = -1;
   #sweepSamples = 0;
+  #sweepEvents = 0;
   /** Rows are refused until then (monotonic); the agent was told to keep them and to come back with all of them. */
   #refusedUntilMonoMs = Number.NEGATIVE_INFINITY;
 
@@ -143,6 +146,7 @@ export class AgentConnection {
   /** Called a few times a second: reads a paused socket again, and ends a connection that has said nothing for `silenceMs`. */
   sweep(now: Millis, silenceMs: Millis): void {
     this.#sweepSamples = 0;
+    this.#sweepEvents = 0;
     if (this.#options.socket.isPaused) {
       this.#options.socket.resume();
       this.#lastMessageMs = now;
@@ -208,6 +212,7 @@ export class AgentConnection {
       case 'skipped':
         return this.#skipped(message);
       case 'event':
+        if (++this.#sweepEvents > EVENTS_A_SWEEP) return void this.#options.counters.droppedEvents++;
         return this.#options.onEvent(this.identity, message.kind, message.text, message.timeMs);
       case 'heartbeat':
         return this.#beat(message);

@@ -70,6 +70,8 @@ export interface GatewayCounters {
   duplicateRows: number;
   refusedRows: number;
   skippedRows: number;
+  /** Events of agents that brought too many at once. */
+  droppedEvents: number;
   /** Times a socket was not read for a while because it brought too much. */
   paused: number;
   /** Connections closed by us, by close code. */
@@ -101,6 +103,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     duplicateRows: 0,
     refusedRows: 0,
     skippedRows: 0,
+    droppedEvents: 0,
     paused: 0,
     closedByCode: new Map(),
   };

@@ -110,6 +110,22 @@ test('a recorded session that is played again adds nothing', async () => {
   expect((await collector.query('count_over_time(culprit_value[5m])'))[0]?.value[1]).toBe('100');
 });
 
+test('an agent that floods with events is heard a little and counted', async () => {
+  const wire = await open();
+  wire.socket.send(session('events', 0)[0]!);
+  await wire.waitFor('welcome');
+  const encoder = new WireEncoder();
+  const event = frameOf(encoder, (to) => {
+    for (let i = 0; i < 100; i++) to.message({ type: 'event', kind: 'noise', timeMs: Date.now(), text: `event ${i}` });
+  });
+  for (let frame = 0; frame < 50; frame++) wire.socket.send(event);
+  await eventually(async () => ((await metric('bellwether_gateway_events_dropped_total')) > 2_000 ? true : undefined));
+  const response = await collector.get<{ kind: string }[]>('/api/bellwether/events?limit=1000');
+  expect(response.filter(({ kind }) => kind === 'noise').length).toBeGreaterThanOrEqual(200);
+  expect(wire.socket.readyState).toBe(wire.socket.OPEN);
+  wire.socket.terminate();
+});
+
 test('who has no credential gets 401, whatever the reason', async () => {
   const before = await metric('bellwether_gateway_unauthenticated_total');
   const bearers = [
