@@ -6,12 +6,14 @@ const METRICS = { node_arp_entries: gauge('Neighbours known on this device.') };
 
 export default defineInput({
   name: 'arp',
-  help: 'Known neighbours by device, from /proc/net/arp.',
+  help: 'Known neighbours by device, from /proc/net/arp; every 5 s at most unless its own interval says otherwise.',
   metrics: METRICS,
   options: {
     'device-include': { kind: 'pattern', default: '', help: 'Devices to report; empty = all that are not excluded.' },
     'device-exclude': { kind: 'pattern', default: '', help: 'Devices to leave out.' },
   },
+  // A router has thousands of neighbours.
+  floorMs: 5_000,
   slow: true,
   create({ paths, frame, options }) {
     const include = options.pattern('device-include');

@@ -11,9 +11,10 @@ const FILES = [
 
 export default defineInput({
   name: 'udp_queues',
-  help: 'Data waiting in UDP sockets, from /proc/net/udp and udp6.',
+  help: 'Data waiting in UDP sockets, from /proc/net/udp and udp6; every 5 s at most unless its own interval says otherwise.',
   metrics: METRICS,
   // The kernel walks its whole socket table for each reading.
+  floorMs: 5_000,
   slow: true,
   create({ paths, frame }) {
     const buffer = new ReadBuffer();
