@@ -2,6 +2,7 @@
 import type { RuleGroupConfig } from '../rule-file.ts';
 import { parseRuleFile } from '../rule-file.ts';
 import { AGENTS } from './agents.ts';
+import { DEVICES } from './devices.ts';
 import { HOSTS } from './hosts.ts';
 import { NETWORK } from './network.ts';
 import { PROCESSOR } from './processor.ts';
@@ -13,6 +14,7 @@ const FILES: readonly (readonly [string, string])[] = [
   ['pack:processor', PROCESSOR],
   ['pack:storage', STORAGE],
   ['pack:network', NETWORK],
+  ['pack:devices', DEVICES],
 ];
 
 /** The shipped groups; their `file` begins with `pack:`. */

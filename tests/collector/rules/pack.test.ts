@@ -55,6 +55,17 @@ const swap = (free: number, total: number): Series => [
   gauge('node_memory_SwapFree_bytes', free),
   gauge('node_memory_SwapTotal_bytes', total),
 ];
+const PORT = '{job="snmp", ifIndex="3", ifName="Gi0/3", ifDescr="GigabitEthernet0/3"}';
+const SNMP = '{job="snmp"}';
+const port = (oper: string, admin = '1x100'): Series => [
+  [`ifOperStatus${PORT}`, oper],
+  [`ifAdminStatus${PORT}`, admin],
+];
+const traffic = (inPerMinute: number, outPerMinute: number, speed = 1_000): Series => [
+  counter('ifHCInOctets', inPerMinute, PORT),
+  counter('ifHCOutOctets', outPerMinute, PORT),
+  gauge('ifHighSpeed', speed, PORT),
+];
 
 const HEALTHY: Series = [
   gauge('up', 1),
@@ -199,6 +210,33 @@ const CASES: Record<string, Case> = {
     at: '10m',
     series: [gauge('node_nf_conntrack_entries', 99), gauge('node_nf_conntrack_entries_limit', 100)],
   },
+  'silent device': { fires: ['DeviceDown critical'], at: '3m', series: [gauge('up', 0, SNMP)] },
+  'device that missed one reading': { fires: [], at: '5m', series: [[`up${SNMP}`, '1 1 0 1x10']] },
+  'restarted device': { fires: ['DeviceRestarted info'], at: '2m', series: [[`sysUpTime${SNMP}`, '3000+6000x60']] },
+  'device up for longer than its counter': {
+    fires: [],
+    at: '2m',
+    series: [
+      [`sysUpTime${SNMP}`, '3000+6000x60'],
+      [`snmpEngineTime${SNMP}`, '42949702+60x60'],
+    ],
+  },
+  'half-read device': { fires: ['DeviceReadIncomplete warning'], at: '20m', series: [gauge('bellwether_snmp_incomplete_tables', 1, SNMP)] },
+  'port that went down': { fires: ['InterfaceDown warning'], at: '10m', series: port('1x5 2x100') },
+  'port that is down for hours': { fires: ['InterfaceDown warning'], at: '95m', series: port('1x5 2x100') },
+  'port that was never up': { fires: [], at: '30m', series: port('2x100') },
+  'port that was switched off': { fires: [], at: '30m', series: port('1x5 2x100', '1x8 2x100') },
+  'port that came back': { fires: [], at: '30m', series: port('1x5 2x10 1x100') },
+  'errors on a port': {
+    fires: ['InterfaceErrors warning'],
+    at: '15m',
+    series: [counter('ifInErrors', 150, PORT), counter('ifOutErrors', 30, PORT)],
+  },
+  'few errors on a port': { fires: [], at: '30m', series: [counter('ifInErrors', 60, PORT), counter('ifOutErrors', 30, PORT)] },
+  'busy port, inwards': { fires: ['InterfaceBusy warning'], at: '30m', series: traffic(7e9, 1e6) },
+  'busy port, outwards': { fires: ['InterfaceBusy warning'], at: '30m', series: traffic(1e6, 7e9) },
+  'port in use': { fires: [], at: '60m', series: traffic(5e9, 5e9) },
+  'port without a speed': { fires: [], at: '60m', series: traffic(7e9, 7e9, 0) },
 };
 
 /** Adds job and instance where a series does not say its own. */
