@@ -18,6 +18,7 @@ import entropy from './entropy.ts';
 import fibrechannel from './fibrechannel.ts';
 import filefd from './filefd.ts';
 import filesystem from './filesystem.ts';
+import gpu from './gpu.ts';
 import hwmon from './hwmon.ts';
 import infiniband from './infiniband.ts';
 import type { InputDefinition } from './input.ts';
@@ -41,6 +42,7 @@ import processes from './processes.ts';
 import rapl from './rapl.ts';
 import schedstat from './schedstat.ts';
 import selinux from './selinux.ts';
+import smart from './smart.ts';
 import sockstat from './sockstat.ts';
 import softnet from './softnet.ts';
 import stat from './stat.ts';
@@ -78,6 +80,7 @@ export const INPUTS: readonly InputDefinition[] = [
   fibrechannel,
   filefd,
   filesystem,
+  gpu,
   hwmon,
   infiniband,
   ipvs,
@@ -100,6 +103,7 @@ export const INPUTS: readonly InputDefinition[] = [
   rapl,
   schedstat,
   selinux,
+  smart,
   sockstat,
   softnet,
   stat,

@@ -578,6 +578,36 @@ export const HOSTS: readonly Host[] = [
       'node_drbd_out_of_sync_bytes{device=drbd1}': 9216,
     },
   },
+  {
+    input: 'gpu',
+    files: {
+      'sys/class/drm/card0-HDMI-A-1/status': 'connected\n',
+      'sys/class/drm/card0/device/vendor': '0x1234\n',
+      'sys/class/drm/card1/device/vendor': '0x1002\n',
+      'sys/class/drm/card1/device/device': '0x744c\n',
+      'sys/class/drm/card1/device/gpu_busy_percent': '37\n',
+      'sys/class/drm/card1/device/mem_info_vram_total': '25753026560\n',
+      'sys/class/drm/card1/device/mem_info_vram_used': '1073741824\n',
+      'sys/class/drm/card1/device/hwmon/hwmon3/power1_average': '45000000\n',
+      'sys/class/drm/card1/device/hwmon/hwmon3/power1_input': '44000000\n',
+      'sys/class/drm/card1/device/hwmon/hwmon3/temp1_input': '51000\n',
+      'sys/class/drm/card1/device/hwmon/hwmon3/freq1_input': '500000000\n',
+      'sys/class/drm/card2/gt/gt0/rps_act_freq_mhz': '1300\n',
+      'sys/class/drm/card2/gt_act_freq_mhz': '1299\n',
+      'sys/class/drm/renderD128/device/gpu_busy_percent': '1\n',
+    },
+    row: {
+      'node_gpu_info{card=card1,device_id=0x744c,vendor_id=0x1002}': 1,
+      'node_gpu_utilization_ratio{card=card1}': 0.37,
+      'node_gpu_memory_size_bytes{card=card1}': 25_753_026_560,
+      'node_gpu_memory_used_bytes{card=card1}': 1_073_741_824,
+      'node_gpu_power_watts{card=card1}': 45,
+      'node_gpu_temperature_celsius{card=card1}': 51,
+      'node_gpu_frequency_hertz{card=card1}': 500_000_000,
+      'node_gpu_info{card=card2}': 1,
+      'node_gpu_frequency_hertz{card=card2}': 1_300_000_000,
+    },
+  },
 ];
 
 function backend(labels: string, active: number, inactive: number, weight: number): Record<string, number> {
