@@ -235,38 +235,24 @@ export interface ChartData {
 /** `unknown`: nobody can say, since the agent that reads it does not. */
 export type DeviceState = 'up' | 'down' | 'unknown';
 
-/**
- * GET /api/bellwether/devices: all of them by name. POST adds one, PUT and DELETE /api/bellwether/devices/:id change it; both bodies are the
- * definition as `devices:` in bellwether.yml has it. Keys are never told: they read `***`, and sent back as that they stay.
- */
+/** GET /api/bellwether/devices: all of them by name. POST there adds one, PUT and DELETE /api/bellwether/devices/:id change one; both take `written`. */
 export interface DeviceView {
   id: string;
-  /** Those of the `file` are changed there. */
+  /** `file`: from bellwether.yml, changed there only. */
   source: 'file' | 'api';
   name: string;
   address: string;
-  port: number;
-  /** The agent it asks for by host name; null: the collector's choice. */
-  agent: string | null;
   /** Host name of the agent that reads it. */
   readBy: string | null;
   intervalMs: Millis;
-  timeoutMs: Millis;
-  retries: number;
-  labels: Record<string, string>;
-  snmp: {
-    community?: string;
-    user?: string;
-    auth?: { protocol: string; key: string };
-    priv?: { protocol: string; key: string };
-    context?: string;
-  };
   state: DeviceState;
   /** In words; an `up` device has one when a part of it cannot be read. */
   reason: string;
   sinceMs: Millis;
   /** Time of the reading that state and reason come from. */
   reportedMs: Millis | null;
+  /** As bellwether.yml would have it; keys are ***, and sent back as that they stay. */
+  written: Record<string, unknown>;
 }
 
 /** What a device says of itself; '' when it does not. */
@@ -303,6 +289,30 @@ export interface DeviceDetail {
   reason: string;
   facts: DeviceFacts;
   ports: DevicePort[];
+}
+
+/** The verdict on a check, and what each agent that runs it last found. */
+export interface CheckState {
+  id: string;
+  name: string;
+  probe: 'http' | 'tcp' | 'icmp';
+  target: string;
+  verdict: Verdict;
+  /** Why it is down or unknown, in words; '' when up. */
+  reason: string;
+  /** What other agents found when they were asked, or who disagrees; '' when there is nothing to say. */
+  quorum: string;
+  /** Since when the verdict holds. */
+  sinceMs: Millis;
+  agents: { id: string; host: string; up: boolean | null; reason: string; timeMs: Millis | null }[];
+}
+
+/** GET /api/bellwether/checks and /:id; POST and PUT take `written`. */
+export interface CheckView extends CheckState {
+  /** `file`: from bellwether.yml, changed there only. */
+  source: 'file' | 'api';
+  /** As bellwether.yml would have it; secrets are ***. */
+  written: Record<string, unknown>;
 }
 
 // ---------------------------------------------------------------- /live (JSON text messages)

@@ -1,5 +1,5 @@
 /** The `devices` section of bellwether.yml, and the same definition as the API takes it. */
-import { LABEL_NAME } from '@bellwether/shared';
+import { formatDuration, LABEL_NAME } from '@bellwether/shared';
 import type { DeviceAssignment } from '@bellwether/shared/assignments';
 import { duration, type Secret, secret } from '@bellwether/shared/schema';
 import * as z from 'zod';
@@ -114,6 +114,23 @@ function credentialsOf({ snmp: { community, user, auth, priv, context } }: Devic
 
 function reveal(key: string | Secret): string {
   return typeof key === 'string' ? key : key.reveal();
+}
+
+/** The definition as bellwether.yml has it, each key as `show` would have it seen. */
+export function writtenOf(definition: DeviceDefinition, show: (key: string | Secret) => string): Record<string, unknown> {
+  const { interval, timeout, snmp, ...rest } = definition;
+  const { community, auth, priv } = snmp;
+  return {
+    ...rest,
+    interval: formatDuration(interval),
+    timeout: formatDuration(timeout),
+    snmp: {
+      ...snmp,
+      ...(community === undefined ? {} : { community: show(community) }),
+      ...(auth === undefined ? {} : { auth: { ...auth, key: show(auth.key) } }),
+      ...(priv === undefined ? {} : { priv: { ...priv, key: show(priv.key) } }),
+    },
+  };
 }
 
 /** `body` with the keys it does not tell (`***`) taken from the former definition. */

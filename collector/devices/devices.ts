@@ -9,9 +9,11 @@ import {
   type DeviceBody,
   type DeviceDefinition,
   type DevicesConfig,
+  deviceBody,
   HIDDEN,
   hasHiddenKey,
   withFormerKeys,
+  writtenOf,
 } from './config.ts';
 
 /** An agent that could read devices. */
@@ -77,7 +79,11 @@ interface Entry {
 export async function createDevices(options: DevicesOptions): Promise<Devices> {
   const rows = await options.state.db.selectFrom('devices').select(['id', 'definition']).execute();
   const devices = new Registry(options);
-  devices.load(rows.map(({ id, definition }) => ({ id, body: JSON.parse(definition) as DeviceBody })));
+  for (const { id, definition } of rows) {
+    const parsed = deviceBody.safeParse(JSON.parse(definition));
+    if (parsed.success) devices.load(id, parsed.data);
+    else options.log.error({ device: id }, 'a kept device does not fit this version and is left out');
+  }
   devices.reload(options.config);
   return devices;
 }
@@ -90,8 +96,8 @@ class Registry implements Devices {
     this.#options = options;
   }
 
-  load(stored: readonly { id: string; body: DeviceBody }[]): void {
-    for (const { id, body } of stored) this.#assign(this.#put(id, 'api', body));
+  load(id: string, body: DeviceBody): void {
+    this.#assign(this.#put(id, 'api', body));
   }
 
   list(): DeviceView[] {
@@ -113,7 +119,7 @@ class Registry implements Devices {
     try {
       await state.db
         .insertInto('devices')
-        .values({ id, name: body.name, definition: JSON.stringify(body), changedMs: clock.now() })
+        .values({ id, name: body.name, definition: JSON.stringify(writtenOf(body, String)), changedMs: clock.now() })
         .execute();
     } catch (error) {
       this.#entries.delete(id);
@@ -131,7 +137,7 @@ class Registry implements Devices {
     if (hasHiddenKey(next)) throw new AppError('BAD_REQUEST', `There is no former key that ${HIDDEN} could stand for; give the key.`);
     await state.db
       .updateTable('devices')
-      .set({ name: next.name, definition: JSON.stringify(next), changedMs: clock.now() })
+      .set({ name: next.name, definition: JSON.stringify(writtenOf(next, String)), changedMs: clock.now() })
       .where('id', '=', id)
       .execute();
     const agents = [before.agentId];
@@ -287,26 +293,15 @@ class Registry implements Devices {
 
   #view(entry: Entry): DeviceView {
     const { id, source, definition, state, reason, sinceMs, agentId, result } = entry;
-    const { name, address, port, agent, interval, timeout, retries, labels, snmp } = definition;
+    const { name, address, interval } = definition;
     return {
       id,
       source,
       name,
       address,
-      port,
-      agent: agent ?? null,
       readBy: this.#options.agents().find((one) => one.id === agentId)?.name ?? null,
       intervalMs: interval,
-      timeoutMs: timeout,
-      retries,
-      labels,
-      snmp: {
-        ...(snmp.community === undefined ? {} : { community: HIDDEN }),
-        ...(snmp.user === undefined ? {} : { user: snmp.user }),
-        ...(snmp.auth === undefined ? {} : { auth: { protocol: snmp.auth.protocol, key: HIDDEN } }),
-        ...(snmp.priv === undefined ? {} : { priv: { protocol: snmp.priv.protocol, key: HIDDEN } }),
-        ...(snmp.context === undefined ? {} : { context: snmp.context }),
-      },
+      written: writtenOf(definition, () => HIDDEN),
       state,
       reason,
       sinceMs,

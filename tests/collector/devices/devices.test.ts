@@ -171,8 +171,8 @@ test('results make states, each with its time', async () => {
 test('what the API makes is kept, and its keys with it', async () => {
   const devices = await open();
   const made = await devices.create(body({ snmp: { user: 'u', auth: { protocol: 'sha', key: 'long-enough' } } }));
-  expect(made.snmp).toEqual({ user: 'u', auth: { protocol: 'sha', key: '***' } });
-  await devices.update(made.id, body({ name: 'renamed', snmp: made.snmp }));
+  expect(made.written).toMatchObject({ interval: '1m', snmp: { user: 'u', auth: { protocol: 'sha', key: '***' } } });
+  await devices.update(made.id, deviceBody.parse({ ...made.written, name: 'renamed' }));
   const again = await open();
   expect(again.list()).toMatchObject([{ id: made.id, source: 'api', name: 'renamed' }]);
   expect(again.assignmentsFor('a1')).toMatchObject([{ name: 'renamed', credentials: { auth: { key: 'long-enough' } } }]);
