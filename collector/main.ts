@@ -1,5 +1,6 @@
 /** The process: arguments, environment, signals and exit codes live here alone. */
 import { dirname } from 'node:path';
+import { isatty } from 'node:tty';
 import { fileURLToPath } from 'node:url';
 import { systemClock } from '@bellwether/shared';
 import { createProgram, EXIT_FAILED, failureOf } from './cli/program.ts';
@@ -34,7 +35,11 @@ const runner: Runner = {
     stop = run;
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.removeListener(signal, onSignal).on(signal, onSignal);
   },
-  onReload: (reload) => void process.on('SIGHUP', () => void reload()),
+  onReload(reload) {
+    const inTerminal = isatty(1);
+    // The signal has two senses: read the files again, and: the terminal was closed. After the latter standard output is none any more.
+    process.on('SIGHUP', () => (inTerminal && !isatty(1) ? onSignal() : void reload()));
+  },
 };
 
 createProgram(runner, (code) => process.exit(code))

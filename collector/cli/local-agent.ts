@@ -42,7 +42,8 @@ export async function startLocalAgent(options: LocalAgentOptions): Promise<Stopp
   function start(): void {
     const startedMs = clock.monotonic();
     const args = [...MEMORY_FLAGS, '--import', END_WITH_PARENT, options.program, 'run', '--data-dir', dir, '--url', url];
-    child = spawn(process.execPath, [...args, '--log-level', options.logLevel], { stdio: ['pipe', 'inherit', 'inherit'] });
+    // Detached: a Ctrl-C in the terminal is for the collector, which ends the agent after itself.
+    child = spawn(process.execPath, [...args, '--log-level', options.logLevel], { stdio: ['pipe', 'inherit', 'inherit'], detached: true });
     child.on('error', (error) => log.error({ error: error.message }, 'local agent cannot be started'));
     child.on('exit', (code, signal) => {
       if (isStopping) return;

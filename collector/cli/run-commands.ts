@@ -31,7 +31,9 @@ export function runCommands(program: Command, runner: Runner): void {
         const level = config.log.level ?? 'warn';
         const url = localUrl(config);
         const agent = { program: join(runner.distDir, 'agent-run.mjs'), dir: join(config.data_dir, 'agent'), url, logLevel: level };
-        stops.own('local agent', await startLocalAgent({ ...agent, auth: collector.auth, clock: runner.clock, log }));
+        const local = await startLocalAgent({ ...agent, auth: collector.auth, clock: runner.clock, log });
+        // The collector first: an agent that says goodbye to a running collector is an alert.
+        stops.defer('local agent', () => collector.stop().then(() => local.stop()));
       }
       runner.write(greeting(collector, config));
     });
