@@ -29,9 +29,11 @@ const HELP_LENGTH = Math.floor(WIRE_LIMITS.helpBytes / 3);
 
 export default defineInput({
   name: 'textfile',
-  help: `Metrics that other programs leave as \`*.prom\` files (text format 0.0.4, at most ${MAX_FILE_BYTES / 1024 / 1024} MB each and ${MAX_SERIES} series in all). A label that the agent sets itself becomes \`exported_NAME\`.`,
+  help: `Metrics that other programs leave as \`*.prom\` files (text format 0.0.4, at most ${MAX_FILE_BYTES / 1024 / 1024} MB each and ${MAX_SERIES} series in all). A label that the agent sets itself becomes \`exported_NAME\`. Folders are looked at every 5 s at most unless its own interval says otherwise.`,
   metrics: METRICS,
   options: { directories: { kind: 'words', default: '', help: 'Folders with such files.' } },
+  // Looking at a folder wakes another thread, and what writes the files runs once a minute.
+  floorMs: 5_000,
   slow: true,
   create({ options, frame }) {
     const folders = options.words('directories');
