@@ -3,9 +3,10 @@ import { randomUUID } from 'node:crypto';
 import * as nodeFs from 'node:fs/promises';
 import { arch, release, type } from 'node:os';
 import { join } from 'node:path';
-import { type Cancel, type Clock, type Log, StopStack } from '@bellwether/shared';
+import { type Cancel, type Clock, type Log, type Millis, StopStack } from '@bellwether/shared';
 import type { AgentSettings, GoodbyeReason, LiveMode, Welcome } from '@bellwether/shared/wire';
 import { type ClockJump, ClockSync } from './clock-sync.ts';
+import { FactsWatch } from './facts/watch.ts';
 import { writeIdentity } from './identity.ts';
 import { createCollector, DEFAULT_INTERVAL_MS, type InputCollector } from './inputs/collect.ts';
 import { INPUTS } from './inputs/index.ts';
@@ -13,6 +14,7 @@ import { KeptSettings } from './kept-settings.ts';
 import { GoodbyeNote, readBootId } from './last-goodbye.ts';
 import { pluginsInput } from './plugins/input.ts';
 import { PluginRunner } from './plugins/runner.ts';
+import { pingProgram } from './probes/index.ts';
 import { selfMetrics } from './self-metrics.ts';
 import { type AgentConfig, DEFAULT_URL, type Identity } from './settings.ts';
 import { Backlog } from './spool/backlog.ts';
@@ -32,6 +34,8 @@ export interface AgentOptions {
   readonly fs?: SpoolFs;
   readonly open?: OpenSocket;
   readonly random?: () => number;
+  /** Prints the facts of this host (facts/report.ts); without it they are not reported. */
+  readonly factsCommand?: readonly [string, ...string[]];
 }
 
 export interface RunningAgent {
@@ -118,7 +122,7 @@ class Agent implements RunningAgent {
           agentVersion: version,
           hostname: this.#hostname,
           os: `${type()} ${release()} ${arch()}`,
-          capabilities: ['live', 'probe', 'checks'],
+          capabilities: ['live', 'checks', ...(pingProgram() === undefined ? [] : ['icmp'])],
           lastGoodbye,
           startedMs,
         }),
@@ -146,6 +150,7 @@ class Agent implements RunningAgent {
       this.#uplink.start();
       this.#ticker.start();
       this.#plugins?.start();
+      this.#startFacts();
     } catch (cause) {
       await this.#stops.run();
       throw cause;
@@ -202,9 +207,27 @@ class Agent implements RunningAgent {
       plugins,
       clock,
       log,
-      event: (kind, timeMs, text) => this.#uplink.event(kind, Math.round(timeMs + this.#offsetMs()), text),
+      event: (kind, timeMs, text) => this.#localEvent(kind, timeMs, text),
     });
     this.#stops.own('plugins', this.#plugins);
+  }
+
+  #startFacts(): void {
+    const { config, clock, log, factsCommand } = this.#options;
+    if (factsCommand === undefined || config.facts?.enabled === false) return;
+    const facts = new FactsWatch({
+      command: factsCommand,
+      file: join(config.dataDir, 'facts.json'),
+      clock,
+      log,
+      event: (kind, timeMs, text) => this.#localEvent(kind, timeMs, text),
+    });
+    this.#stops.own('facts', facts).start();
+  }
+
+  /** An event whose time is this machine's. */
+  #localEvent(kind: string, timeMs: Millis, text: string): void {
+    this.#uplink.event(kind, Math.round(timeMs + this.#offsetMs()), text);
   }
 
   #createInputs(): InputCollector {

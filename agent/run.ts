@@ -32,7 +32,8 @@ async function run(): Promise<void> {
   const log = createLog(config.log.level, systemClock, (line) => process.stderr.write(line));
   try {
     const identity = await readIdentity(config.dataDir);
-    const agent = await startAgent({ config, identity, version, clock: systemClock, log });
+    const factsCommand = [process.execPath, mainBundle(), 'facts', '--path.rootfs', config.paths.rootfs, '--report'] as const;
+    const agent = await startAgent({ config, identity, version, clock: systemClock, log, factsCommand });
     log.info({ version, url: config.url ?? identity.url ?? DEFAULT_URL, dataDir: config.dataDir, agentId: identity.agentId }, 'started');
     onSignals(log, (reason) => agent.stop(reason));
   } catch (error) {
@@ -61,15 +62,21 @@ function onSignals(log: Log, stop: (reason: Awaited<ReturnType<typeof stopReason
 }
 
 function checkedConfig(): Checked {
-  const main = fileURLToPath(new URL('./bellwether-agent.mjs', import.meta.url));
-  const child = spawnSync(process.execPath, [main, 'check', '--json', ...args], { stdio: ['ignore', 'pipe', 'inherit'], encoding: 'utf8' });
+  const child = spawnSync(process.execPath, [mainBundle(), 'check', '--json', ...args], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    encoding: 'utf8',
+  });
   if (child.status !== 0) process.exit(child.status ?? EXIT_FAILED);
   return JSON.parse(child.stdout) as Checked;
 }
 
 function printHelp(): void {
-  const main = fileURLToPath(new URL('./bellwether-agent.mjs', import.meta.url));
-  process.exitCode = spawnSync(process.execPath, [main, 'run', '--help'], { stdio: 'inherit' }).status ?? EXIT_FAILED;
+  process.exitCode = spawnSync(process.execPath, [mainBundle(), 'run', '--help'], { stdio: 'inherit' }).status ?? EXIT_FAILED;
+}
+
+/** The command line, beside this bundle. */
+function mainBundle(): string {
+  return fileURLToPath(new URL('./bellwether-agent.mjs', import.meta.url));
 }
 
 function fail(message: string): never {

@@ -5,6 +5,7 @@ import { loadAgentConfig } from '../config.ts';
 import type { AgentConfig } from '../settings.ts';
 import { AGENT_VERSION } from '../version.ts';
 import { enroll } from './enroll.ts';
+import { factsReport, hostFacts } from './facts.ts';
 import { runOnce } from './once.ts';
 
 export interface ProgramOptions {
@@ -57,6 +58,19 @@ export function createProgram(options: ProgramOptions): Command {
     const { paths, inputs } = await load(given);
     write(await runOnce({ paths, inputs }));
   });
+
+  program
+    .command('facts')
+    .description('print what this host is made of and what is installed, as JSON')
+    .option('--path.rootfs <folder>', 'where / is mounted', '/')
+    .addOption(new Option('--report <file>', 'print how they differ from those in the file').hideHelp())
+    .action(async (given: { 'path.rootfs': string; report?: string }) => {
+      const facts = await hostFacts(given['path.rootfs']);
+      const output = given.report === undefined ? JSON.stringify(facts, null, 2) : JSON.stringify(await factsReport(facts, given.report));
+      await new Promise<void>((resolve) => process.stdout.write(`${output}\n`, () => resolve()));
+      // A question that hangs must not keep the process.
+      process.exit(0);
+    });
 
   configured(program.command('enroll').description('make this host known to a collector'))
     .requiredOption(
