@@ -4,6 +4,8 @@ import arp from './arp.ts';
 import bcache from './bcache.ts';
 import bonding from './bonding.ts';
 import btrfs from './btrfs.ts';
+import buddyinfo from './buddyinfo.ts';
+import cgroups from './cgroups.ts';
 import conntrack from './conntrack.ts';
 import cpu from './cpu.ts';
 import cpuInfo from './cpu-info.ts';
@@ -12,6 +14,7 @@ import cpuVulnerabilities from './cpu-vulnerabilities.ts';
 import cpufreq from './cpufreq.ts';
 import diskstats from './diskstats.ts';
 import dmi from './dmi.ts';
+import dmmultipath from './dmmultipath.ts';
 import drbd from './drbd.ts';
 import edac from './edac.ts';
 import entropy from './entropy.ts';
@@ -22,12 +25,16 @@ import gpu from './gpu.ts';
 import hwmon from './hwmon.ts';
 import infiniband from './infiniband.ts';
 import type { InputDefinition } from './input.ts';
+import interrupts from './interrupts.ts';
 import ipvs from './ipvs.ts';
 import kernelHung from './kernel-hung.ts';
+import ksmd from './ksmd.ts';
 import listening from './listening.ts';
+import lnstat from './lnstat.ts';
 import loadavg from './loadavg.ts';
 import mdadm from './mdadm.ts';
 import meminfo from './meminfo.ts';
+import meminfoNuma from './meminfo-numa.ts';
 import netclass from './netclass.ts';
 import netdev from './netdev.ts';
 import netstat from './netstat.ts';
@@ -42,10 +49,13 @@ import processes from './processes.ts';
 import rapl from './rapl.ts';
 import schedstat from './schedstat.ts';
 import selinux from './selinux.ts';
+import slabinfo from './slabinfo.ts';
 import smart from './smart.ts';
 import sockstat from './sockstat.ts';
+import softirqs from './softirqs.ts';
 import softnet from './softnet.ts';
 import stat from './stat.ts';
+import sysctl from './sysctl.ts';
 import tapestats from './tapestats.ts';
 import tcpstat from './tcpstat.ts';
 import textfile from './textfile.ts';
@@ -59,6 +69,7 @@ import watchdog from './watchdog.ts';
 import xfrm from './xfrm.ts';
 import xfs from './xfs.ts';
 import zfs from './zfs.ts';
+import zoneinfo from './zoneinfo.ts';
 
 export const INPUTS: readonly InputDefinition[] = [
   agentSelf,
@@ -66,6 +77,8 @@ export const INPUTS: readonly InputDefinition[] = [
   bcache,
   bonding,
   btrfs,
+  buddyinfo,
+  cgroups,
   conntrack,
   cpu,
   cpuInfo,
@@ -74,6 +87,7 @@ export const INPUTS: readonly InputDefinition[] = [
   cpufreq,
   diskstats,
   dmi,
+  dmmultipath,
   drbd,
   edac,
   entropy,
@@ -83,12 +97,16 @@ export const INPUTS: readonly InputDefinition[] = [
   gpu,
   hwmon,
   infiniband,
+  interrupts,
   ipvs,
   kernelHung,
+  ksmd,
   listening,
+  lnstat,
   loadavg,
   mdadm,
   meminfo,
+  meminfoNuma,
   netclass,
   netdev,
   netstat,
@@ -103,10 +121,13 @@ export const INPUTS: readonly InputDefinition[] = [
   rapl,
   schedstat,
   selinux,
+  slabinfo,
   smart,
   sockstat,
+  softirqs,
   softnet,
   stat,
+  sysctl,
   tapestats,
   tcpstat,
   textfile,
@@ -120,4 +141,5 @@ export const INPUTS: readonly InputDefinition[] = [
   xfrm,
   xfs,
   zfs,
+  zoneinfo,
 ];

@@ -32,7 +32,9 @@ export function entriesIfAny(folder: string, pattern?: RegExp): string[] {
 /** What a small file says, without white space around it; undefined when it is missing or the driver refuses to answer. */
 export function textOf(...path: string[]): string | undefined {
   try {
-    return readFileSync(join(...path), 'utf8').slice(0, PAGE_CHARS).trim();
+    return readFileSync(join(...path), 'utf8')
+      .slice(0, PAGE_CHARS)
+      .trim();
   } catch {
     // A driver may refuse any of its files at any time (EAGAIN, EIO, ENODATA); the others still count.
     return undefined;

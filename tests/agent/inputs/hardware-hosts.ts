@@ -608,6 +608,151 @@ export const HOSTS: readonly Host[] = [
       'node_gpu_frequency_hertz{card=card2}': 1_300_000_000,
     },
   },
+  {
+    input: 'dmmultipath',
+    files: {
+      'sys/block/dm-0/dm/uuid': 'LVM-abc\n',
+      'sys/block/dm-1/dm/uuid': 'mpath-3600508\n',
+      'sys/block/dm-1/dm/name': 'mpatha\n',
+      'sys/block/dm-1/dm/suspended': '0\n',
+      'sys/block/dm-1/size': '8\n',
+      'sys/block/dm-1/slaves/sda/dev': '8:0\n',
+      'sys/block/dm-1/slaves/sdb/dev': '8:16\n',
+      'sys/block/sda/device/state': 'running\n',
+      'sys/block/sdb/device/state': 'offline\n',
+    },
+    row: {
+      'node_dmmultipath_device_info{device=mpatha,sysfs_name=dm-1,uuid=mpath-3600508}': 1,
+      'node_dmmultipath_device_active{device=mpatha,sysfs_name=dm-1}': 1,
+      'node_dmmultipath_device_size_bytes{device=mpatha,sysfs_name=dm-1}': 4096,
+      'node_dmmultipath_device_paths{device=mpatha,sysfs_name=dm-1}': 2,
+      'node_dmmultipath_device_paths_active{device=mpatha,sysfs_name=dm-1}': 1,
+      'node_dmmultipath_device_paths_failed{device=mpatha,sysfs_name=dm-1}': 1,
+      'node_dmmultipath_path_state{device=mpatha,path=sda,state=running}': 1,
+      'node_dmmultipath_path_state{device=mpatha,path=sdb,state=offline}': 1,
+    },
+  },
+  {
+    input: 'cgroups',
+    files: { 'proc/cgroups': '#subsys_name\thierarchy\tnum_cgroups\tenabled\ncpuset\t5\t47\t1\nmisc\t0\t1\t0\n' },
+    row: {
+      'node_cgroups_cgroups{subsys_name=cpuset}': 47,
+      'node_cgroups_enabled{subsys_name=cpuset}': 1,
+      'node_cgroups_cgroups{subsys_name=misc}': 1,
+      'node_cgroups_enabled{subsys_name=misc}': 0,
+    },
+  },
+  {
+    input: 'softirqs',
+    files: {
+      'proc/softirqs':
+        '                    CPU0       CPU2       \n          HI:          7          1\n       TIMER:     424191     108342\n',
+    },
+    row: {
+      'node_softirqs_functions_total{cpu=0,type=HI}': 7,
+      'node_softirqs_functions_total{cpu=2,type=HI}': 1,
+      'node_softirqs_functions_total{cpu=0,type=TIMER}': 424_191,
+      'node_softirqs_functions_total{cpu=2,type=TIMER}': 108_342,
+    },
+  },
+  {
+    input: 'interrupts',
+    options: { 'include-zeros': false, 'name-exclude': '^LOC;' },
+    files: {
+      'proc/interrupts':
+        '           CPU0       CPU3       \n 16:     328511          0  IR-IO-APIC-fasteoi   ehci_hcd:usb1, mmc0\n' +
+        'NMI:         47       5031   Non-maskable interrupts\nLOC:          1          2   Local timer interrupts\nERR:          3\n',
+    },
+    row: {
+      'node_interrupts_total{cpu=0,devices=ehci_hcd:usb1, mmc0,info=IR-IO-APIC-fasteoi,type=16}': 328_511,
+      'node_interrupts_total{cpu=0,info=Non-maskable interrupts,type=NMI}': 47,
+      'node_interrupts_total{cpu=3,info=Non-maskable interrupts,type=NMI}': 5031,
+    },
+  },
+  {
+    input: 'buddyinfo',
+    files: { 'proc/buddyinfo': 'Node 0, zone      DMA      1      0 \nNode 1, zone   Normal   4381   1093 \n' },
+    row: {
+      'node_buddyinfo_blocks{node=0,size=0,zone=DMA}': 1,
+      'node_buddyinfo_blocks{node=0,size=1,zone=DMA}': 0,
+      'node_buddyinfo_blocks{node=1,size=0,zone=Normal}': 4381,
+      'node_buddyinfo_blocks{node=1,size=1,zone=Normal}': 1093,
+    },
+  },
+  {
+    input: 'ksmd',
+    files: {
+      'sys/kernel/mm/ksm/full_scans': '323\n',
+      'sys/kernel/mm/ksm/sleep_millisecs': '20\n',
+      'sys/kernel/mm/ksm/general_profit': '-64\n',
+      'sys/kernel/mm/ksm/use_zero_pages': '0\n',
+    },
+    row: { node_ksmd_full_scans_total: 323, node_ksmd_sleep_seconds: 0.02, node_ksmd_general_profit_bytes: -64 },
+  },
+  {
+    input: 'meminfo_numa',
+    files: {
+      'sys/devices/system/node/node0/meminfo':
+        'Node 0 MemTotal:       134182340 kB\nNode 0 Active(anon):     706984 kB\nNode 0 HugePages_Free:       3\n',
+      'sys/devices/system/node/node0/numastat': 'numa_hit 193460335812\ninterleave_hit 57146\n',
+    },
+    row: {
+      'node_memory_numa_MemTotal{node=0}': 137_402_716_160,
+      'node_memory_numa_Active_anon{node=0}': 723_951_616,
+      'node_memory_numa_HugePages_Free{node=0}': 3,
+      'node_memory_numa_numa_hit_total{node=0}': 193_460_335_812,
+      'node_memory_numa_interleave_hit_total{node=0}': 57_146,
+    },
+  },
+  {
+    input: 'slabinfo',
+    options: { 'slabs-exclude': '^kmem' },
+    files: {
+      'proc/slabinfo':
+        'slabinfo - version: 2.1\n# name            <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab> : tunables <limit>\n' +
+        'tw_sock_TCP          704    864    256   32    2 : tunables    0    0    0 : slabdata     27     27      0\n' +
+        'kmem_cache           1    2    3   4    5 : tunables    0    0    0 : slabdata     27     27      0\n',
+    },
+    row: {
+      'node_slabinfo_active_objects{slab=tw_sock_TCP}': 704,
+      'node_slabinfo_objects{slab=tw_sock_TCP}': 864,
+      'node_slabinfo_object_size_bytes{slab=tw_sock_TCP}': 256,
+      'node_slabinfo_objects_per_slab{slab=tw_sock_TCP}': 32,
+      'node_slabinfo_pages_per_slab{slab=tw_sock_TCP}': 2,
+    },
+  },
+  {
+    input: 'zoneinfo',
+    files: {
+      'proc/zoneinfo':
+        'Node 0, zone      DMA\n  per-node stats\n      nr_inactive_anon 95612\n      nr_dirtied   1189097\n  pages free     2949\n        min      8\n' +
+        '        protection: (0, 2039)\n      nr_free_pages 2949\n      numa_hit     1\n  pagesets\n    cpu: 0\n              high:  5\n' +
+        'Node 0, zone   Normal\n  pages free     7\n        low      11\n      nr_kernel_stack 64\n',
+    },
+    row: {
+      'node_zoneinfo_nr_inactive_anon_pages{node=0,zone=DMA}': 95_612,
+      'node_zoneinfo_nr_dirtied_total{node=0,zone=DMA}': 1_189_097,
+      'node_zoneinfo_min_pages{node=0,zone=DMA}': 8,
+      'node_zoneinfo_protection_0{node=0,zone=DMA}': 0,
+      'node_zoneinfo_protection_1{node=0,zone=DMA}': 2039,
+      'node_zoneinfo_nr_free_pages{node=0,zone=DMA}': 2949,
+      'node_zoneinfo_numa_hit_total{node=0,zone=DMA}': 1,
+      'node_zoneinfo_low_pages{node=0,zone=Normal}': 11,
+      'node_zoneinfo_nr_kernel_stacks{node=0,zone=Normal}': 64,
+    },
+  },
+  {
+    input: 'lnstat',
+    files: { 'proc/net/stat/arp_cache': 'entries  allocs destroys\n00000014  00000001 0000000a\n00000014  0000000d 00000000\n' },
+    row: {
+      'node_lnstat_entries_total{cpu=0,subsystem=arp_cache}': 20,
+      'node_lnstat_allocs_total{cpu=0,subsystem=arp_cache}': 1,
+      'node_lnstat_destroys_total{cpu=0,subsystem=arp_cache}': 10,
+      'node_lnstat_entries_total{cpu=1,subsystem=arp_cache}': 20,
+      'node_lnstat_allocs_total{cpu=1,subsystem=arp_cache}': 13,
+      'node_lnstat_destroys_total{cpu=1,subsystem=arp_cache}': 0,
+    },
+  },
 ];
 
 function backend(labels: string, active: number, inactive: number, weight: number): Record<string, number> {

@@ -5,6 +5,7 @@ import { isStaleAt, SteppedClock, silentLog } from '@bellwether/shared';
 import { createCollector, type InputCollector } from '../../../agent/inputs/collect.ts';
 import { parseCpuList } from '../../../agent/inputs/cpu-throttle.ts';
 import { INPUTS } from '../../../agent/inputs/index.ts';
+import sysctl from '../../../agent/inputs/sysctl.ts';
 import { DAMAGES, randomOf, SEED } from './damage.ts';
 import { HOSTS, type Host } from './hardware-hosts.ts';
 import { closeTo, rowOf, TempTree } from './support.ts';
@@ -120,3 +121,32 @@ test.each([
   ['0-99999999999', []],
   ['x,2', [2]],
 ])('the list %j is %j', (text, expected) => expect(parseCpuList(text)).toEqual(expected));
+
+test('settings of the kernel are those that are listed', async () => {
+  tree.write('proc/sys/fs/file-nr', '1024\t0\t1631329\n');
+  tree.write('proc/sys/net/ipv4/conf/eth0.5/rp_filter', '2\n');
+  tree.write('proc/sys/kernel/word', 'on off\n');
+  const options = {
+    include: ['fs.file-nr', 'fs.file-nr:total,,max', 'net/ipv4/conf/eth0.5/rp_filter', 'kernel.word', 'no.such'],
+    'include-info': ['kernel.word'],
+  };
+  const collector = collectorOf({ input: sysctl.name, options });
+  expect((await rowAt(collector, sysctl.name, 0)).row).toEqual({
+    'node_sysctl_fs_file_nr{index=0}': 1024,
+    'node_sysctl_fs_file_nr{index=1}': 0,
+    'node_sysctl_fs_file_nr{index=2}': 1_631_329,
+    node_sysctl_fs_file_nr_total: 1024,
+    node_sysctl_fs_file_nr_max: 1_631_329,
+    node_sysctl_net_ipv4_conf_eth0_5_rp_filter: 2,
+    'node_sysctl_info{index=0,name=kernel.word,value=on}': 1,
+    'node_sysctl_info{index=1,name=kernel.word,value=off}': 1,
+  });
+  collector.close();
+});
+
+test.each(['..', 'fs', '../shadow', 'fs.file-nr:a b', 'net/../shadow', 'net/..', '/etc/passwd', 'fs..nr', ''])(
+  '%j is no name of a setting',
+  (name) => {
+    expect(() => collectorOf({ input: sysctl.name, options: { include: [name || '/'] } })).toThrow(/inputs\.sysctl: .* is no setting/);
+  },
+);
