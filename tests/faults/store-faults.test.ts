@@ -66,7 +66,7 @@ class Life {
       times.set(labels.join(), new Set(columnTimes));
       if (new Set(columnTimes).size < columnTimes.length) problems.push(`${labels.join()} holds a time twice`);
       for (const [i, time] of columnTimes.entries()) {
-        if (values[i] !== valueOf((time - START) / STEP, labels.join())) problems.push(`${labels.join()} is wrong at ${time - START}`);
+        if (values[i] !== valueAt((time - START) / STEP, labels.join())) problems.push(`${labels.join()} is wrong at ${time - START}`);
       }
     }
     // What progress claims is stored must be, in every column of its group.
@@ -89,7 +89,7 @@ function timeOf(seq: number): number {
   return START + (seq % 10 === 0 ? seq - 9.5 : seq) * STEP;
 }
 
-function valueOf(place: number, key: string): number {
+function valueAt(place: number, key: string): number {
   return place * 3 + key.length;
 }
 
@@ -98,7 +98,7 @@ function reading(seq: number) {
   const name = seq % 2 === 0 ? 'one' : 'two';
   return row(
     timeOf(seq),
-    columns(name, name === 'one' ? 3 : 20).map(({ labels }) => valueOf(place, labels.join())),
+    columns(name, name === 'one' ? 3 : 20).map(({ labels }) => valueAt(place, labels.join())),
   );
 }
 
