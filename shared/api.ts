@@ -232,9 +232,6 @@ export interface ChartData {
 
 // ---------------------------------------------------------------- devices
 
-/** `unknown`: nobody can say, since the agent that reads it does not. */
-export type DeviceState = 'up' | 'down' | 'unknown';
-
 /** GET /api/bellwether/devices: all of them by name. POST there adds one, PUT and DELETE /api/bellwether/devices/:id change one; both take `written`. */
 export interface DeviceView {
   id: string;
@@ -245,7 +242,8 @@ export interface DeviceView {
   /** Host name of the agent that reads it. */
   readBy: string | null;
   intervalMs: Millis;
-  state: DeviceState;
+  /** Unknown: nobody can say, since the agent that reads it does not. */
+  state: Verdict;
   /** In words; an `up` device has one when a part of it cannot be read. */
   reason: string;
   sinceMs: Millis;
@@ -285,7 +283,7 @@ export interface DevicePort {
 /** GET /api/bellwether/devices/:id */
 export interface DeviceDetail {
   device: DeviceView;
-  state: DeviceState;
+  state: Verdict;
   reason: string;
   facts: DeviceFacts;
   ports: DevicePort[];

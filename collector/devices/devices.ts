@@ -1,7 +1,7 @@
 /** The devices that are watched: from bellwether.yml and from the API, which agent reads each, and what it last said. */
 import { createHash, randomBytes } from 'node:crypto';
 import { AppError, type Clock, errorMessage, type Log, type Millis } from '@bellwether/shared';
-import type { DeviceState, DeviceView } from '@bellwether/shared/api';
+import type { DeviceView, Verdict } from '@bellwether/shared/api';
 import type { DeviceAssignment, WatchResult } from '@bellwether/shared/assignments';
 import type { State } from '../state/index.ts';
 import {
@@ -34,8 +34,8 @@ export interface DevicesOptions {
   readonly agents: () => readonly DeviceAgent[];
   /** The assignments of these agents are others now. */
   readonly assigned: (agentIds: readonly string[]) => void;
-  /** A device went up, down or unknown. */
-  readonly changed?: (device: DeviceView) => void;
+  /** A device came, has another state, reason or name, or was removed. */
+  readonly changed: (device: DeviceView, removed: boolean) => void;
 }
 
 export interface Devices {
@@ -55,7 +55,9 @@ export interface Devices {
   result(agentId: string, result: WatchResult): boolean;
   /** Agents came or went. */
   agentsChanged(): void;
-  /** Takes the devices of another configuration. AppError CONFIG_INVALID when a name is taken by one of the API. */
+  /** AppError CONFIG_INVALID when a name of the configuration is taken by a device of the API. */
+  requireFree(config: DevicesConfig): void;
+  /** Takes the devices of another configuration. AppError CONFIG_INVALID as `requireFree`; then nothing changes. */
   reload(config: DevicesConfig): void;
 }
 
@@ -71,9 +73,11 @@ interface Entry {
   /** Why it has no assignment although it has an agent. */
   problem: string;
   result: WatchResult | undefined;
-  state: DeviceState;
+  state: Verdict;
   reason: string;
   sinceMs: Millis;
+  /** The name `changed` was last called with; undefined before. */
+  toldName: string | undefined;
 }
 
 export async function createDevices(options: DevicesOptions): Promise<Devices> {
@@ -109,7 +113,7 @@ class Registry implements Devices {
   }
 
   async create(body: DeviceBody): Promise<DeviceView> {
-    this.#requireFree(body.name, undefined);
+    this.#mustBeFree(body.name, undefined);
     if (hasHiddenKey(body))
       throw new AppError('BAD_REQUEST', `A new device needs its keys; ${HIDDEN} stands for one that is known already.`);
     if (this.#entries.size >= MAX_DEVICES) throw new AppError('TOO_LARGE', `There are ${MAX_DEVICES} devices already, which is the most.`);
@@ -131,7 +135,7 @@ class Registry implements Devices {
 
   async update(id: string, body: DeviceBody): Promise<DeviceView> {
     const before = this.#changeable(id);
-    this.#requireFree(body.name, id);
+    this.#mustBeFree(body.name, id);
     const { state, clock } = this.#options;
     const next = withFormerKeys(body, before.definition as DeviceBody);
     if (hasHiddenKey(next)) throw new AppError('BAD_REQUEST', `There is no former key that ${HIDDEN} could stand for; give the key.`);
@@ -149,8 +153,8 @@ class Registry implements Devices {
   async remove(id: string): Promise<DeviceView> {
     const entry = this.#changeable(id);
     await this.#options.state.db.deleteFrom('devices').where('id', '=', id).execute();
-    this.#entries.delete(id);
-    if (entry.agentId !== undefined) this.#options.assigned([entry.agentId]);
+    this.#drop(entry);
+    this.#announce([entry.agentId]);
     return this.#view(entry);
   }
 
@@ -182,21 +186,24 @@ class Registry implements Devices {
     for (const entry of this.#entries.values()) this.#assign(entry);
   }
 
-  reload(config: DevicesConfig): void {
+  requireFree(config: DevicesConfig): void {
     const others = [...this.#entries.values()].filter(({ source }) => source === 'api').map(({ definition }) => definition.name);
     const taken = config.find(({ name }) => others.includes(name));
-    if (taken !== undefined) {
-      throw new AppError(
-        'CONFIG_INVALID',
-        `devices: there is another device named ${taken.name}, made through the API; remove one of them or rename it.`,
-      );
-    }
+    if (taken === undefined) return;
+    throw new AppError(
+      'CONFIG_INVALID',
+      `devices: there is another device named ${taken.name}, made through the API; remove one of them or rename it.`,
+    );
+  }
+
+  reload(config: DevicesConfig): void {
+    this.requireFree(config);
     const wanted = new Map(config.map((device) => [fileId(device.name), device]));
     const touched: (string | undefined)[] = [];
     for (const [id, entry] of [...this.#entries]) {
       if (entry.source === 'api' || wanted.has(id)) continue;
       touched.push(entry.agentId);
-      this.#entries.delete(id);
+      this.#drop(entry);
     }
     for (const [id, device] of wanted) {
       touched.push(this.#entries.get(id)?.agentId);
@@ -221,6 +228,7 @@ class Registry implements Devices {
       state: before?.state ?? 'unknown',
       reason: before?.reason ?? 'not read yet',
       sinceMs: before?.sinceMs ?? this.#options.clock.now(),
+      toldName: before?.toldName,
     };
     this.#entries.set(id, entry);
     return entry;
@@ -250,17 +258,23 @@ class Registry implements Devices {
 
   #settle(entry: Entry): void {
     const { state, reason } = this.#verdict(entry);
-    if (state === entry.state && reason === entry.reason) return;
-    const hasChanged = state !== entry.state;
-    if (hasChanged) entry.sinceMs = this.#options.clock.now();
+    const { name } = entry.definition;
+    if (state === entry.state && reason === entry.reason && name === entry.toldName) return;
+    if (state !== entry.state) entry.sinceMs = this.#options.clock.now();
     entry.state = state;
     entry.reason = reason;
-    if (hasChanged) this.#options.changed?.(this.#view(entry));
+    entry.toldName = name;
+    this.#options.changed(this.#view(entry), false);
+  }
+
+  #drop(entry: Entry): void {
+    this.#entries.delete(entry.id);
+    this.#options.changed(this.#view(entry), true);
   }
 
   /** Silence of the agent is not silence of the device. */
-  #verdict(entry: Entry): { state: DeviceState; reason: string } {
-    const unknown = (reason: string): { state: DeviceState; reason: string } => ({ state: 'unknown', reason });
+  #verdict(entry: Entry): { state: Verdict; reason: string } {
+    const unknown = (reason: string): { state: Verdict; reason: string } => ({ state: 'unknown', reason });
     const { agent: wanted } = entry.definition;
     if (entry.agentId === undefined) {
       if (wanted !== undefined) return unknown(`there is no agent named ${wanted}`);
@@ -286,7 +300,7 @@ class Registry implements Devices {
     return entry;
   }
 
-  #requireFree(name: string, id: string | undefined): void {
+  #mustBeFree(name: string, id: string | undefined): void {
     const other = [...this.#entries.values()].find((entry) => entry.definition.name === name && entry.id !== id);
     if (other !== undefined) throw new AppError('CONFLICT', `There is a device named ${name} already; choose another name.`);
   }

@@ -45,7 +45,7 @@ const open = (text = 'devices: []', localHost = 'web1'): Promise<Devices> =>
     localHost,
     agents: () => agents,
     assigned: (ids) => assigned.push([...ids].sort()),
-    changed: ({ name, state: now, reason }: DeviceView) => changes.push([name, now, reason]),
+    changed: ({ name, state: now, reason }: DeviceView, removed) => changes.push([name, removed ? 'removed' : now, reason]),
   });
 const body = (changes: object = {}) => deviceBody.parse({ name: 'sw1', address: '10.0.0.1', snmp: { community: 'hush' }, ...changes });
 const result = (id: string, up: boolean, reason = ''): WatchResult => ({ id, kind: 'device', timeMs: 5_000, up, reason });
@@ -162,9 +162,13 @@ test('results make states, each with its time', async () => {
   await clock.advance(1_000);
   devices.result('a1', result(id, false, 'no answer in 5 s'));
   expect(devices.get(id)).toMatchObject({ state: 'down', reason: 'no answer in 5 s', sinceMs: clock.now(), reportedMs: 5_000 });
+  await devices.remove(id);
   expect(changes).toEqual([
+    ['sw1', 'unknown', 'not read yet'],
     ['sw1', 'up', ''],
+    ['sw1', 'up', 'ifTable: more than 4096 rows'],
     ['sw1', 'down', 'no answer in 5 s'],
+    ['sw1', 'removed', 'no answer in 5 s'],
   ]);
 });
 
