@@ -5,7 +5,7 @@
 import { existsSync } from 'node:fs';
 import { Agent, get } from 'node:http';
 import { startTestAgent, startTestCollector } from '../support/bellwether.ts';
-import { cpuSeconds, eventually, freePort, memoryMb, startProgram } from '../support/process.ts';
+import { cpuBetween, eventually, freePort, memoryMb, readCpu, startProgram } from '../support/process.ts';
 
 const NODE_EXPORTER = '/usr/bin/prometheus-node-exporter';
 const option = (name: string, fallback: number): number => {
@@ -59,13 +59,13 @@ try {
     return { bytes: value('bellwether_gateway_received_bytes_total'), samples: value('bellwether_gateway_samples_total') };
   };
   const before = await counters();
-  const cpuBefore = cpuSeconds(agent.program.pid);
-  const peerBefore = exporter === undefined ? 0 : cpuSeconds(exporter.pid);
+  const cpuBefore = readCpu(agent.program.pid);
+  const peerBefore = exporter === undefined ? undefined : readCpu(exporter.pid);
   const start = performance.now();
   await pause(seconds * 1_000);
   const elapsed = (performance.now() - start) / 1_000;
-  const cpu = cpuSeconds(agent.program.pid) - cpuBefore;
-  const peerCpu = exporter === undefined ? null : cpuSeconds(exporter.pid) - peerBefore;
+  const cpu = cpuBetween(cpuBefore, readCpu(agent.program.pid));
+  const peerCpu = exporter === undefined || peerBefore === undefined ? null : cpuBetween(peerBefore, readCpu(exporter.pid));
   const after = await counters();
   const memory = memoryMb(agent.program.pid);
   const peerMemory = exporter === undefined ? null : memoryMb(exporter.pid);

@@ -86,11 +86,15 @@ export async function runProgram(
 /** The kernel's clock ticks a second, in which /proc/PID/stat counts. */
 const TICKS_PER_SECOND = 100;
 
-/**
- * CPU seconds a process has used so far: its ticks (user and system, with the children it waited for) or the nanoseconds of its living
- * threads, whichever is more: ticks miss short bursts, nanoseconds miss threads that ended.
- */
-export function cpuSeconds(pid: number): number {
+/** What a process has used so far by both of the kernel's accounts, seconds. */
+export interface CpuReading {
+  /** Of its living threads, to the nanosecond. */
+  readonly threads: number;
+  /** Of itself and the children it waited for, in ticks. */
+  readonly process: number;
+}
+
+export function readCpu(pid: number): CpuReading {
   let nanoseconds = 0;
   for (const thread of readdirSync(`/proc/${pid}/task`)) {
     try {
@@ -99,13 +103,16 @@ export function cpuSeconds(pid: number): number {
       // the thread ended meanwhile
     }
   }
-  const [utime, stime, childUtime, childStime] = readFileSync(`/proc/${pid}/stat`, 'utf8')
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
     .replace(/^.*\) /, '')
-    .split(' ')
-    .slice(11, 15)
-    .map(Number);
-  const ticks = utime! + stime! + childUtime! + childStime!;
-  return Math.max(nanoseconds / 1e9, ticks / TICKS_PER_SECOND);
+    .split(' ');
+  const ticks = stat.slice(11, 15).reduce((sum, field) => sum + Number(field), 0);
+  return { threads: nanoseconds / 1e9, process: ticks / TICKS_PER_SECOND };
+}
+
+/** CPU seconds used between two readings: the account that saw more, since ticks miss short bursts and threads' times end with the thread. */
+export function cpuBetween(before: CpuReading, after: CpuReading): number {
+  return Math.max(after.threads - before.threads, after.process - before.process);
 }
 
 /** Resident and unshared memory of a process, MB. */
