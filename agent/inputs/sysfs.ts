@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Millis } from '@bellwether/shared';
 import type { Column, Frame } from './frame.ts';
 import type { Input } from './input.ts';
-import { isAbsence, KeptFile, ReadBuffer } from './kept-file.ts';
+import { KeptFile, ReadBuffer } from './kept-file.ts';
 import { MAX_KEPT, parseNumber } from './sys-numbers.ts';
 
 /** Devices are looked for this often. */
@@ -144,18 +144,4 @@ function distinct<T>(items: readonly T[], columnOf: (item: T) => Column): T[] {
 /** Whether a thing of this name is wanted: matches `include` (if any) and not `exclude`. */
 export function isWanted(name: string, include: RegExp | undefined, exclude: RegExp | undefined): boolean {
   return include?.test(name) !== false && exclude?.test(name) !== true;
-}
-
-/** The first of these files that is there; throws the first's error when none is. */
-export function firstTextOf(paths: readonly string[]): string {
-  let missing: unknown;
-  for (const path of paths) {
-    try {
-      return readFileSync(path, 'utf8');
-    } catch (error) {
-      if (!isAbsence(error)) throw error;
-      missing ??= error;
-    }
-  }
-  throw missing;
 }

@@ -19,6 +19,9 @@ const TABLES: Readonly<Record<string, string>> = {
   zfetchstats: 'zfetch',
   zil: 'zil',
 };
+const LEFT_OUT = gauge('Datasets beyond the first 500 of a pool; they are not read.');
+/** Each is a file and seven series. */
+const MAX_DATASETS = 500;
 const INT64 = '3';
 const UINT64 = '4';
 
@@ -28,6 +31,7 @@ export default defineInput({
   metrics: {
     ...Object.fromEntries(Object.entries(TABLES).map(([file, name]) => [`node_zfs_${name}_*`, untyped(`A number of the file ${file}.`)])),
     node_zfs_zpool_state: STATE,
+    node_zfs_zpool_datasets_left_out: LEFT_OUT,
     'node_zfs_zpool_dataset_*': untyped('Work of a dataset.'),
     'node_zfs_zpool_*': untyped('Work of a pool; times in nanoseconds.'),
   },
@@ -51,12 +55,14 @@ function poolRows(path: string, zpool: string): Row[] {
   const files = entriesIfAny(path, /^(state|io|objset-.*)$/);
   const state = files.includes('state') ? textOf(path, 'state')?.toLowerCase() : undefined;
   const datasets = files.filter((file) => file.startsWith('objset-'));
+  const left = datasets.length - MAX_DATASETS;
   return [
     ...(state === undefined
       ? []
       : STATES.map((one): Row => [{ name: 'node_zfs_zpool_state', labels: { state: one, zpool }, ...STATE }, one === state ? 1 : 0])),
     ...(files.includes('io') ? ioRows(read(path, 'io'), zpool) : []),
-    ...datasets.flatMap((file) => {
+    ...(left > 0 ? [[{ name: 'node_zfs_zpool_datasets_left_out', labels: { zpool }, ...LEFT_OUT }, left] as const] : []),
+    ...datasets.slice(0, MAX_DATASETS).flatMap((file) => {
       const text = read(path, file);
       // The name is the rest of the line: it may hold blanks.
       const dataset = /^dataset_name\s+\d+\s+(.+)$/m.exec(text)?.[1];

@@ -150,3 +150,12 @@ test.each(['..', 'fs', '../shadow', 'fs.file-nr:a b', 'net/../shadow', 'net/..',
     expect(() => collectorOf({ input: sysctl.name, options: { include: [name || '/'] } })).toThrow(/inputs\.sysctl: .* is no setting/);
   },
 );
+
+test('a pool with very many datasets is read in part, and says so', async () => {
+  for (let i = 0; i < 503; i++) tree.write(`proc/spl/kstat/zfs/tank/objset-${i}`, `dataset_name 7 tank/${i}\nreads 4 ${i}\n`);
+  const collector = collectorOf({ input: 'zfs' });
+  const { row } = await rowAt(collector, 'zfs', 0);
+  expect(Object.keys(row)).toHaveLength(501);
+  expect(row['node_zfs_zpool_datasets_left_out{zpool=tank}']).toBe(3);
+  collector.close();
+});
