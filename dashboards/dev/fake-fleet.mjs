@@ -263,6 +263,148 @@ export function createFleet({ hosts: count, seed, startMs, allOk = false }) {
     }));
   }
 
+  // ------------------------------------------------ uptime: spans of [hours ago, verdict seen, reason, verdict proven, reason by now]
+
+  function watched() {
+    const all = hosts.map((host) => ({ kind: 'host', id: host.id, name: host.name, spans: hostSpans(host) }));
+    if (count === 0) return all;
+    const up = (hoursAgo) => [hoursAgo, 'up', '', 'up', ''];
+    const shop = [up(700), [210, 'down', 'HTTP 503; confirmed by web-2', 'down', 'HTTP 503; confirmed by web-2'], up(209.4)];
+    const mail = [up(2_000), ...(allOk ? [] : [[0.4, 'down', 'no answer in 5 s', 'down', 'no answer in 5 s']])];
+    const access = [up(1_500), [400, 'unknown', 'no agent reads it', 'unknown', 'no agent reads it'], up(398)];
+    return [
+      ...all,
+      { kind: 'check', id: 'c1', name: 'shop front page', spans: shop },
+      { kind: 'check', id: 'c2', name: 'mail', spans: mail },
+      { kind: 'device', id: 'd1', name: 'core-switch.fra1', spans: [up(2_100)] },
+      { kind: 'device', id: 'd2', name: 'access-switch-12.nyc2', spans: access },
+    ];
+  }
+
+  function hostSpans(host) {
+    const i = hosts.indexOf(host);
+    const spans = [[300 + 2_000 * hash(seed, `age${i}`), 'up', '', 'up', '']];
+    const later = 'unreachable from here, host up, its readings came later';
+    if (i % 3 === 0) spans.push([240, 'unknown', 'no heartbeat; unreachable from here', 'up', later], [239.2, 'up', '', 'up', '']);
+    if (i % 7 === 1) {
+      spans.push([72.5, 'unknown', 'connection lost', 'down', 'host rebooted']);
+      spans.push([72.4, 'unknown', 'connection lost', 'up', 'host rebooted; up again, its agent was not connected yet']);
+      spans.push([72.35, 'up', '', 'up', '']);
+    }
+    if (i === 0) spans.push([20, 'down', 'host shutting down', 'down', 'host shut down'], [16.5, 'up', '', 'up', '']);
+    spans.push(
+      [10, 'unknown', 'collector was off', 'up', 'collector was off; host up, its readings came later'],
+      [9.8, 'up', '', 'up', ''],
+    );
+    const lost = 'no heartbeat; unreachable from here (10.0.0.7 port 22: no answer in 2 s)';
+    if (host.trouble === 'unknown') spans.push([(startMs - host.sinceMs) / HOUR, 'unknown', lost, 'unknown', lost]);
+    return spans;
+  }
+
+  function spansOf({ spans }) {
+    return spans.map(([hoursAgo, seen, seenReason, proven, reason], i) => {
+      const next = spans[i + 1];
+      const toMs = next === undefined ? null : Math.round(startMs - next[0] * HOUR);
+      return { fromMs: Math.round(startMs - hoursAgo * HOUR), toMs, seen, seenReason, proven, reason };
+    });
+  }
+
+  function uptimeRow(thing, fromMs, bucketMs, nowMs) {
+    const spans = spansOf(thing);
+    const newest = spans.at(-1);
+    const share = (basis, from, to) => {
+      const ms = { up: 0, down: 0, unknown: 0 };
+      for (const span of spans) ms[span[basis]] += Math.max(0, Math.min(to, span.toMs ?? to) - Math.max(from, span.fromMs));
+      const known = ms.up + ms.down;
+      return { upMs: ms.up, downMs: ms.down, unknownMs: ms.unknown, ratio: known === 0 ? null : ms.up / known };
+    };
+    const bars = [];
+    for (let at = fromMs; at < nowMs; ) {
+      const end = Math.min(nowMs, (Math.floor(at / bucketMs) + 1) * bucketMs);
+      const bad = spans.find((span) => (span.seen !== 'up' || span.proven !== 'up') && span.fromMs < end && (span.toMs ?? nowMs) > at);
+      bars.push({ fromMs: at, toMs: end, seen: share('seen', at, end), proven: share('proven', at, end), reason: bad?.reason ?? '' });
+      at = end;
+    }
+    const { kind, id, name } = thing;
+    const now = { verdict: newest.seen, reason: newest.seenReason, sinceMs: newest.fromMs };
+    return { kind, id, name, ...now, seen: share('seen', fromMs, nowMs), proven: share('proven', fromMs, nowMs), bars };
+  }
+
+  function uptime({ kind, filter, fromMs, bucketMs, limit }, nowMs) {
+    const rank = { down: 0, unknown: 1, up: 2 };
+    const words = filter.toLowerCase().split(/\s+/).filter(Boolean);
+    const rows = watched()
+      .filter((thing) => (kind === null || thing.kind === kind) && words.every((word) => thing.name.toLowerCase().includes(word)))
+      .map((thing) => uptimeRow(thing, fromMs, bucketMs, nowMs))
+      .sort((a, b) => rank[a.verdict] - rank[b.verdict] || (a.name < b.name ? -1 : 1));
+    const counts = { up: 0, down: 0, unknown: 0 };
+    for (const { verdict } of rows) counts[verdict]++;
+    return { fromMs, toMs: nowMs, bucketMs, total: rows.length, counts, rows: rows.slice(0, limit) };
+  }
+
+  function uptimeDetail(kind, id, { fromMs, bucketMs }, nowMs) {
+    const thing = watched().find((known) => known.kind === kind && known.id === id);
+    if (thing === undefined) return undefined;
+    const spans = spansOf(thing).filter(({ toMs }) => toMs === null || toMs > fromMs);
+    return { ...uptimeRow(thing, fromMs, bucketMs, nowMs), fromMs, toMs: nowMs, spans: spans.reverse() };
+  }
+
+  function device(id, nowMs) {
+    const known = watched().find((thing) => thing.kind === 'device' && thing.id === id);
+    if (known === undefined) return undefined;
+    const ports = Array.from({ length: id === 'd1' ? 48 : 0 }, (_, i) => {
+      const works = i !== 6 && hash(seed, `port${i}`) > 0.25;
+      const speedBits = i < 4 ? 10e9 : 1e9;
+      const flow = (way) =>
+        works ? wander(seed, `port${i}${way}`, nowMs, 0.2 * speedBits * hash(seed, `port${i}${way}`), 0.02 * speedBits) : 0;
+      return {
+        ifIndex: i + 1,
+        name: `Gi1/0/${i + 1}`,
+        description: `GigabitEthernet1/0/${i + 1}`,
+        alias: i < 4 ? `uplink ${i + 1}` : i === 6 ? 'db-003' : '',
+        speedBits,
+        adminUp: works || i === 6,
+        operUp: works,
+        inBps: flow('in'),
+        outBps: flow('out'),
+        errorsPerS: i === 2 ? 0.8 : 0,
+      };
+    });
+    const { spans, name } = known;
+    const state = spans.at(-1)[1];
+    return {
+      device: {
+        id,
+        source: 'file',
+        name,
+        address: '10.20.0.1',
+        port: 161,
+        agent: null,
+        readBy: hosts[0].name,
+        intervalMs: 60_000,
+        timeoutMs: 2_000,
+        retries: 2,
+        labels: {},
+        snmp: { community: '***' },
+        state,
+        reason: '',
+        sinceMs: startMs - spans.at(-1)[0] * HOUR,
+        reportedMs: nowMs - 12_000,
+      },
+      state,
+      reason: '',
+      facts: {
+        name,
+        description: 'Cisco IOS Software, C3750E',
+        location: 'Frankfurt, row 4',
+        contact: 'noc@example.org',
+        objectId: '1.3.6.1.4.1.9.1.1',
+        uptimeSeconds: 7_500_000,
+      },
+      ports,
+    };
+  }
+
   /** The series a page's query would give at one time: [{labels, value}]. Knows the queries of dashboards/src/panels.ts by their metric names. */
   function evaluate(query, timeMs) {
     const host = hosts.find(({ name }) => query.includes(`instance="${name}"`));
@@ -315,6 +457,9 @@ export function createFleet({ hosts: count, seed, startMs, allOk = false }) {
     status,
     events,
     deliveries,
+    uptime,
+    uptimeDetail,
+    device,
     evaluate,
     chart,
     acknowledge(fingerprint, user, note, timeMs) {

@@ -101,6 +101,19 @@ export async function startFakeServer({ hosts = 40, port = 0, seed = 1, allOk = 
       const [start, end] = [Number(url.searchParams.get('start')), Number(url.searchParams.get('end'))];
       return answer(response, 200, fleet.chart(url.searchParams.get('query'), start, end, durationMs(url.searchParams.get('step'))));
     }
+    const params = url.searchParams;
+    const window = { fromMs: Number(params.get('from')), bucketMs: durationMs(params.get('bucket') ?? '1d') };
+    if (route === 'GET uptime')
+      return answer(response, 200, fleet.uptime({ ...window, kind: params.get('kind'), filter: params.get('filter') ?? '', limit }, nowMs));
+    const [, kind, watchedId] = /^GET uptime\/(\w+)\/([^/]+)$/.exec(route) ?? [];
+    const [, deviceId] = /^GET devices\/([^/]+)$/.exec(route) ?? [];
+    const found =
+      kind !== undefined
+        ? fleet.uptimeDetail(kind, decodeURIComponent(watchedId), window, nowMs)
+        : deviceId !== undefined
+          ? fleet.device(decodeURIComponent(deviceId), nowMs)
+          : undefined;
+    if (found !== undefined) return answer(response, 200, found);
     if (host !== null) {
       const detail = fleet.detail(decodeURIComponent(host[1]), nowMs);
       if (detail !== undefined) return answer(response, 200, detail);

@@ -2,6 +2,7 @@ import type {
   AlertView,
   ChartData,
   DeliveryView,
+  DeviceDetail,
   EventView,
   HostDetail,
   HostPage,
@@ -9,6 +10,10 @@ import type {
   Session,
   SignIn,
   StatusStrip,
+  UptimeDetail,
+  UptimePage,
+  UptimeQuery,
+  WatchedKind,
 } from '@bellwether/shared/api';
 import { formatDuration, type Millis } from '@bellwether/shared/time';
 
@@ -89,6 +94,33 @@ export class Client {
 
   events(host: string | null, limit: number): Promise<EventView[]> {
     return this.#get(`events?${new URLSearchParams({ ...(host === null ? {} : { host }), limit: String(limit) })}`);
+  }
+
+  device(id: string): Promise<DeviceDetail> {
+    return this.#get(`devices/${encodeURIComponent(id)}`);
+  }
+
+  /** From `fromMs` until now. */
+  uptime({
+    kind,
+    filter,
+    fromMs,
+    bucketMs,
+    limit,
+  }: Pick<UptimeQuery, 'kind' | 'filter' | 'fromMs' | 'bucketMs' | 'limit'>): Promise<UptimePage> {
+    const params = {
+      ...(kind === undefined ? {} : { kind }),
+      filter,
+      from: String(fromMs),
+      bucket: formatDuration(bucketMs),
+      limit: String(limit),
+    };
+    return this.#get(`uptime?${new URLSearchParams(params)}`);
+  }
+
+  uptimeDetail({ kind, id, fromMs, bucketMs }: { kind: WatchedKind; id: string; fromMs: Millis; bucketMs: Millis }): Promise<UptimeDetail> {
+    const params = new URLSearchParams({ from: String(fromMs), bucket: formatDuration(bucketMs) });
+    return this.#get(`uptime/${kind}/${encodeURIComponent(id)}?${params}`);
   }
 
   chart({ query, startMs, endMs, stepMs }: ChartRequest, signal?: AbortSignal): Promise<ChartData> {

@@ -1,5 +1,5 @@
 import { Keys } from '../../dashboards/src/core/keys.ts';
-import { hostPath, routeOf, withParams } from '../../dashboards/src/core/route.ts';
+import { devicePath, hostPath, routeOf, withParams } from '../../dashboards/src/core/route.ts';
 
 test.each([
   ['/', { screen: 'now' }],
@@ -9,12 +9,15 @@ test.each([
   ['/hosts/100%', { screen: 'host', id: '100%' }],
   ['/alerts', { screen: 'alerts' }],
   ['/events', { screen: 'events' }],
+  ['/uptime', { screen: 'uptime' }],
+  ['/devices/sw%201', { screen: 'device', id: 'sw 1' }],
   ['/sign-in', { screen: 'sign-in' }],
   ['/nope/x', { screen: 'missing', path: '/nope/x' }],
 ])('%s', (path, expected) => expect(routeOf(path)).toEqual(expected));
 
 test('a host’s address leads back to it', () => {
   expect(routeOf(hostPath('ä b/c?d'))).toEqual({ screen: 'host', id: 'ä b/c?d' });
+  expect(routeOf(devicePath('ä b/c?d'))).toEqual({ screen: 'device', id: 'ä b/c?d' });
 });
 
 test('parameters are set and removed in one fixed order', () => {

@@ -22,6 +22,9 @@ const SCREENS = [
   '/alerts?open=h00001hostdiskfull',
   '/alerts?show=deliveries',
   '/alerts?show=resolved',
+  '/uptime',
+  '/uptime?basis=proven&days=90&open=host%3Ah00001',
+  '/devices/d1',
   '/events',
   '/nowhere',
 ];
@@ -295,6 +298,44 @@ describeInBrowser(`the page in a browser${missing === '' ? '' : ` (skipped: ${mi
     const page = await signedIn('/hosts/h00009');
     await page.getByText('No data in this range.').first().waitFor();
     expect(await page.getByRole('figure', { name: 'CPU' }).locator('.headline strong').textContent()).toBe('–');
+  });
+
+  test('uptime: both percentages, and every bar can be reached by keys and told in words', async () => {
+    const page = await signedIn('/uptime?q=h&kind=host');
+    const name = server.fleet.hosts[0]!.name;
+    await page.getByLabel('Filter by name').fill(name);
+    const row = page.getByRole('listitem').filter({ hasText: name });
+    await expect(row.getByRole('definition').first().textContent()).resolves.toMatch(/^\d+\.\d{3}\u202f%$/);
+    const strip = page.getByRole('slider', { name: `Uptime of ${name}` });
+    await strip.focus();
+    await page.keyboard.press('End');
+    const said = new Set<string>();
+    for (let i = 0; i < 12; i++) {
+      said.add((await strip.getAttribute('aria-valuetext'))!);
+      await page.keyboard.press('ArrowLeft');
+    }
+    const all = [...said].join('\n');
+    expect(all).toMatch(/UTC: up .*, down .*\(host shut down\)/);
+    expect(all).toMatch(/unknown 48\u202fmin; proven: up .* \(unreachable from here, host up/);
+    await page.keyboard.press('t');
+    const history = page.getByRole('region', { name: `History of ${name}` });
+    await history.getByRole('cell', { name: 'said then: no heartbeat' }).first().waitFor();
+    expect(new URL(page.url()).searchParams.get('open')).toBe('host:h00001');
+    await page.getByRole('button', { name: 'As proven' }).click();
+    expect(new URL(page.url()).searchParams.get('basis')).toBe('proven');
+  });
+
+  test('a device shows its ports, and the palette’s screens lead to uptime', async () => {
+    const page = await signedIn('/');
+    await page.keyboard.press('g');
+    await page.keyboard.press('u');
+    await page.getByRole('button', { name: 'Devices' }).click();
+    await page.getByRole('link', { name: 'core-switch.fra1' }).click();
+    const ports = page.getByRole('region', { name: 'Ports of core-switch.fra1' });
+    await ports.getByRole('row', { name: /Gi1\/0\/7 down/ }).waitFor();
+    await page.getByLabel('Filter ports').fill('uplink');
+    await ports.getByRole('row', { name: /uplink 4/ }).waitFor();
+    expect(await ports.getByRole('rowheader').count()).toBe(4);
   });
 
   test('all quiet: says that nothing is broken and since when', async () => {

@@ -6,6 +6,8 @@ export type Route =
   | { screen: 'host'; id: string }
   | { screen: 'alerts' }
   | { screen: 'events' }
+  | { screen: 'uptime' }
+  | { screen: 'device'; id: string }
   | { screen: 'missing'; path: string };
 
 export interface ScreenLink {
@@ -20,6 +22,7 @@ export const SCREENS: readonly ScreenLink[] = [
   { screen: 'now', path: '/', title: 'Now', key: 'n' },
   { screen: 'hosts', path: '/hosts', title: 'Hosts', key: 'h' },
   { screen: 'alerts', path: '/alerts', title: 'Alerts', key: 'a' },
+  { screen: 'uptime', path: '/uptime', title: 'Uptime', key: 'u' },
   { screen: 'events', path: '/events', title: 'Events', key: 'e' },
 ];
 
@@ -30,14 +33,20 @@ export function routeOf(path: string): Route {
     if (parts[0] === 'sign-in') return { screen: 'sign-in' };
     if (parts[0] === 'hosts') return { screen: 'hosts' };
     if (parts[0] === 'alerts') return { screen: 'alerts' };
+    if (parts[0] === 'uptime') return { screen: 'uptime' };
     if (parts[0] === 'events') return { screen: 'events' };
   }
   if (parts.length === 2 && parts[0] === 'hosts') return { screen: 'host', id: decoded(parts[1]!) };
+  if (parts.length === 2 && parts[0] === 'devices') return { screen: 'device', id: decoded(parts[1]!) };
   return { screen: 'missing', path };
 }
 
 export function hostPath(id: string): string {
   return `/hosts/${encodeURIComponent(id)}`;
+}
+
+export function devicePath(id: string): string {
+  return `/devices/${encodeURIComponent(id)}`;
 }
 
 /** `params` with some set, or removed when their value is ''. Always in the same order, so that equal views have equal addresses. */
