@@ -218,6 +218,7 @@ export class Uplink {
     const { log, target } = this.#options;
     const hopeless = HOPELESS[code];
     if (hopeless !== undefined) log.error({ url: target.url, code, reason, retryInMs }, hopeless);
+    else if (code === WIRE_CLOSE.goingAway) log.info({ url: target.url, code, reason, retryInMs }, 'collector stops; readings are kept');
     else log.warn({ url: target.url, code, reason, retryInMs }, 'no connection to the collector; readings are kept');
   }
 }

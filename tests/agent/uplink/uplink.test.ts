@@ -247,6 +247,7 @@ test.each([
   [1006, 'no connection to the collector; readings are kept', 4],
   [WIRE_CLOSE.unauthenticated, 'collector does not know this agent or its key: enrol it again with `bellwether-agent enroll`', 1],
   [WIRE_CLOSE.tooFast, 'no connection to the collector; readings are kept', 1],
+  [WIRE_CLOSE.goingAway, 'collector stops; readings are kept', 4],
 ])('refused with %i: said once, tried again at a fit pace', async (code, message, attempts) => {
   collector.refuseWith = code;
   uplink.start();
