@@ -42,6 +42,8 @@ import nfs from './nfs.ts';
 import nfsd from './nfsd.ts';
 import nvme from './nvme.ts';
 import os from './os.ts';
+import pciAer from './pci-aer.ts';
+import pcidevice from './pcidevice.ts';
 import powersupplyclass from './powersupplyclass.ts';
 import pressure from './pressure.ts';
 import processGroup from './process-group.ts';
@@ -114,6 +116,8 @@ export const INPUTS: readonly InputDefinition[] = [
   nfsd,
   nvme,
   os,
+  pciAer,
+  pcidevice,
   powersupplyclass,
   pressure,
   processGroup,

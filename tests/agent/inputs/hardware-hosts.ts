@@ -753,6 +753,37 @@ export const HOSTS: readonly Host[] = [
       'node_lnstat_destroys_total{cpu=1,subsystem=arp_cache}': 0,
     },
   },
+  {
+    input: 'pci_aer',
+    files: {
+      'sys/bus/pci/devices/0000:00:00.0/vendor': '0x8086\n',
+      'sys/bus/pci/devices/0000:01:00.0/aer_dev_correctable': 'RxErr 2\nBadTLP 3\nTOTAL_ERR_COR 5\n',
+      'sys/bus/pci/devices/0000:01:00.0/aer_dev_nonfatal': 'Undefined 0\nTOTAL_ERR_NONFATAL 0\n',
+      'sys/bus/pci/devices/0000:01:00.0/aer_dev_fatal': 'Undefined 0\nTOTAL_ERR_FATAL 1\n',
+    },
+    row: {
+      'node_pci_aer_errors_total{device=0000:01:00.0,severity=correctable}': 5,
+      'node_pci_aer_errors_total{device=0000:01:00.0,severity=nonfatal}': 0,
+      'node_pci_aer_errors_total{device=0000:01:00.0,severity=fatal}': 1,
+    },
+  },
+  {
+    input: 'pcidevice',
+    files: {
+      'sys/bus/pci/devices/0000:01:00.0': '-> ../../../devices/pci0000:00/0000:00:02.1/0000:01:00.0',
+      'sys/devices/pci0000:00/0000:00:02.1/0000:01:00.0/class': '0x010802\n',
+      'sys/devices/pci0000:00/0000:00:02.1/0000:01:00.0/vendor': '0xc0a9\n',
+      'sys/devices/pci0000:00/0000:00:02.1/0000:01:00.0/current_link_speed': '2.5 GT/s PCIe\n',
+      'sys/devices/pci0000:00/0000:00:02.1/0000:01:00.0/max_link_speed': 'Unknown\n',
+      'sys/devices/pci0000:00/0000:00:02.1/0000:01:00.0/current_link_width': '4\n',
+      'sys/devices/pci0000:00/0000:00:02.1/0000:01:00.0/numa_node': '-1\n',
+    },
+    row: {
+      'node_pcidevice_info{bus=01,class_id=0x010802,device=00,function=0,parent_bus=00,parent_device=02,parent_function=1,parent_segment=0000,segment=0000,vendor_id=0xc0a9}': 1,
+      'node_pcidevice_current_link_transfers_per_second{bus=01,device=00,function=0,segment=0000}': 2_500_000_000,
+      'node_pcidevice_current_link_width{bus=01,device=00,function=0,segment=0000}': 4,
+    },
+  },
 ];
 
 function backend(labels: string, active: number, inactive: number, weight: number): Record<string, number> {

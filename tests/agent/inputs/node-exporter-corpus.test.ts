@@ -27,6 +27,7 @@ const OPTIONS = {
   ksmd: { enabled: true },
   lnstat: { enabled: true },
   meminfo_numa: { enabled: true },
+  pcidevice: { enabled: true },
   slabinfo: { enabled: true },
   softirqs: { enabled: true },
   sysctl: {
@@ -50,7 +51,7 @@ const NOT_COMPARED: readonly (readonly [RegExp, string])[] = [
   [/^node_network_(receive|transmit)_(?!queue_length)/, '/proc/net/dev is not in the corpus; compared live in tests/conformance'],
   [/^node_(time_seconds|time_zone_offset_seconds)$/, 'depends on the moment'],
   [/^node_rapl_/, 'a label is the path of the fixtures; own fixtures in hardware.test.ts'],
-  [/^node_listening_/, 'ours alone'],
+  [/^node_(listening|pci_aer)_/, 'ours alone'],
   [/^node_softnet_backlog_len$/, 'this kernel has no such field; node_exporter says 0, we say nothing'],
 ];
 
@@ -63,7 +64,6 @@ const NOT_THERE = [
 /** Metrics of node_exporter we do not have, with the reason. */
 const NOT_BUILT: readonly (readonly [RegExp, string])[] = [
   [/^node_(bcachefs|mountstats)_/, 'rare, and a lot of series'],
-  [/^node_pcidevice_/, 'facts, not measurements'],
   [/^node_(qdisc|wifi|network_route|tcp_connection|netdev)_?/, 'network features that few hosts use'],
   [/^node_(processes|swap|swaps)_?/, 'off by default in node_exporter'],
   [
