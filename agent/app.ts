@@ -261,6 +261,10 @@ class Agent implements RunningAgent {
         this.#uplink.offer([this.#backlog.push({ name: group, series }, { timeMs, presence, values })]);
       },
       report: (result) => this.#uplink.watchResults([result]),
+      openDevices: async (host) => {
+        const { startDevicePoller } = await import('./snmp/poller.ts');
+        return startDevicePoller({ ...host, event: (kind, timeMs, text) => this.#uplink.event(kind, timeMs, text) });
+      },
     });
   }
 

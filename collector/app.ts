@@ -1,7 +1,9 @@
 /** The composition: the only file that knows every part. main.ts alone has argv, env, signals and process.exit. */
 import { readFileSync } from 'node:fs';
+import { hostname as ownHostname } from 'node:os';
 import { join } from 'node:path';
 import { AppError, type Clock, errorCode, errorMessage, type Log, type Millis, StopStack } from '@bellwether/shared';
+import type { CheckState } from '@bellwether/shared/api';
 import { WIRE_PATH } from '@bellwether/shared/wire';
 import type { FastifyInstance } from 'fastify';
 import cron from 'node-cron';
@@ -20,6 +22,7 @@ import {
 } from './api/index.ts';
 import { prometheusApi } from './api/prometheus/index.ts';
 import { rulesApi } from './api/rules.ts';
+import { createAssigner } from './assignments.ts';
 import {
   type AccessOptions,
   type AgentIdentity,
@@ -31,10 +34,12 @@ import {
   type FirstStart,
   guardRoutes,
 } from './auth/index.ts';
+import { type CheckStates, checksApi, startChecks } from './checks/index.ts';
 import type { CollectorConfig } from './config.ts';
+import { createDevices, devicesApi, type QueryInstant } from './devices/index.ts';
 import { createGateway } from './gateway/index.ts';
 import { createInventory } from './inventory/index.ts';
-import { createQueryEngine } from './query/index.ts';
+import { createQueryEngine, type QueryEngine } from './query/index.ts';
 import { loadRuleFiles, type RuleGroupConfig, type RuleRow, rulePack, startRules, type WriteRow } from './rules/index.ts';
 import { SELF_INTERVAL_MS, SelfMetrics } from './self-metrics.ts';
 import { registerSelfMetrics } from './self-metrics-list.ts';
@@ -49,6 +54,7 @@ import {
   startHostWatch,
   startStateSeries,
   startUptime,
+  type Uptime,
 } from './uptime/index.ts';
 import { VERSION } from './version.ts';
 import { createHostDetail, createStatus, knownHosts, type ViewSources } from './views.ts';
@@ -140,6 +146,40 @@ export async function startCollector({ config, clock, log, webDir, reload }: Col
       }),
     );
 
+    const assigner = createAssigner({
+      log,
+      assignmentsOf: (agentId) => ({ checks: checks.assignmentsFor(agentId), devices: devices.assignmentsFor(agentId) }),
+      send: (agentId, version, json) => gateway.assign(agentId, version, json),
+    });
+    const known = watch.hosts().map(({ id, name, connected }) => ({ agentId: id, hostname: name, wasConnected: connected }));
+    const checks = stops.own(
+      'checks',
+      await startChecks({
+        state,
+        clock,
+        log,
+        config: config.checks,
+        known,
+        runProbe: (agentId, ask) => gateway.runProbe(agentId, ask),
+        assigned: (agentIds) => assigner.changed(agentIds),
+      }),
+    );
+    followChecks(checks, uptime, clock);
+    const devices = await createDevices({
+      state,
+      clock,
+      log,
+      config: config.devices,
+      localHost: ownHostname(),
+      agents: () => watch.hosts(),
+      assigned: (agentIds) => assigner.changed(agentIds),
+      changed: ({ id, name, state: verdict, reason }, removed) => {
+        if (removed) uptime.retire('device', id, clock.now());
+        else uptime.observe({ kind: 'device', id, name }, verdict, reason, clock.now());
+      },
+    });
+    retireForgotten(uptime, 'device', devices.list(), clock);
+
     const gateway = stops.own(
       'gateway',
       createGateway({
@@ -148,7 +188,7 @@ export async function startCollector({ config, clock, log, webDir, reload }: Col
         log,
         intervalMs: config.agents.interval,
         authenticate: async (authorization) => auth.authenticateAgent(authorization),
-        known: watch.hosts().map(({ id, name, connected }) => ({ agentId: id, hostname: name, wasConnected: connected })),
+        known,
         hooks: {
           connected: ({ agentId, hostname }, hello, backlog, path, now) => {
             const back = {
@@ -162,7 +202,20 @@ export async function startCollector({ config, clock, log, webDir, reload }: Col
             verdicts.connected(agentId, hostname, watch.host(agentId), back, path, now);
             watch.connected(agentId, hostname, back, now);
           },
-          disconnected: ({ agentId }, cause, now) => watch.disconnected(agentId, cause, now),
+          disconnected: ({ agentId }, cause, now) => {
+            watch.disconnected(agentId, cause, now);
+            checks.agentGone(agentId);
+            devices.agentsChanged();
+            assigner.gone(agentId);
+          },
+          welcomed: ({ agentId, hostname }, { capabilities }) => {
+            checks.agentConnected(agentId, hostname, capabilities);
+            devices.agentsChanged();
+            assigner.welcomed(agentId, capabilities);
+          },
+          watched: ({ agentId }, results) => {
+            for (const result of results) (result.kind === 'device' ? devices : checks).result(agentId, result);
+          },
           event: ({ agentId }, kind, text, timeMs) => watch.event(agentId, kind, text, timeMs),
           upChanged: ({ agentId, hostname, up, timeMs }) => {
             if (!up) verdicts.gone(agentId, hostname, timeMs);
@@ -219,6 +272,15 @@ export async function startCollector({ config, clock, log, webDir, reload }: Col
     await app.register(authApi(access));
     await app.register(prometheusApi({ engine, store, clock, log, buildInfo: { version: VERSION } }));
     await app.register(rulesApi(rules));
+    await app.register(checksApi(checks));
+    await app.register(
+      devicesApi({
+        devices,
+        query: instantVector(engine),
+        clock,
+        record: (text) => watch.event(null, 'device-changed', text, clock.now()),
+      }),
+    );
     await app.register(uptimeApi({ uptime, clock }));
     await app.register(
       bellwetherApi({
@@ -248,6 +310,9 @@ export async function startCollector({ config, clock, log, webDir, reload }: Col
       firstStart,
       async reload(next) {
         const groups = await loadRules(next);
+        devices.requireFree(next.devices);
+        checks.reload(next.checks);
+        devices.reload(next.devices);
         alerts.reload(next.alerting);
         await rules.reload(groups);
         log.info({}, 'configuration reloaded');
@@ -271,6 +336,30 @@ function enrolled(
   if (wanted !== undefined) {
     watch.event(agentId, 'name-taken', `Another host is called ${wanted} already; this one is shown as ${hostname}.`, now);
   }
+}
+
+/** The history of verdicts follows the checks; one that was removed while the collector was off ends too. */
+function followChecks(checks: CheckStates, uptime: Uptime, clock: Clock): void {
+  const tell = ({ id, name, verdict, reason, quorum }: CheckState): void => {
+    const words = verdict === 'down' && quorum !== '' ? `${reason} (${quorum})` : reason;
+    uptime.observe({ kind: 'check', id, name }, verdict, words, clock.now());
+  };
+  retireForgotten(uptime, 'check', checks.list(), clock);
+  for (const state of checks.list()) tell(state);
+  checks.onChange((state, removed) => (removed ? uptime.retire('check', state.id, clock.now()) : tell(state)));
+}
+
+/** Ends the history of what was removed while the collector was off. */
+function retireForgotten(uptime: Uptime, kind: 'check' | 'device', present: readonly { readonly id: string }[], clock: Clock): void {
+  const ids = new Set(present.map(({ id }) => id));
+  for (const { watched } of uptime.all(kind)) if (!ids.has(watched.id)) uptime.retire(kind, watched.id, clock.now());
+}
+
+function instantVector(engine: QueryEngine): QueryInstant {
+  return async (query, timeMs) => {
+    const result = await engine.instant(query, timeMs);
+    return result.kind === 'vector' ? result.samples : [];
+  };
 }
 
 /** Rows of rules into the store; a rule's group is opened again only when its columns change. */

@@ -14,6 +14,8 @@ import {
 } from '@bellwether/shared/schema';
 import * as z from 'zod';
 import { alertingConfig } from './alerts/index.ts';
+import { checksConfig } from './checks/index.ts';
+import { devicesConfig } from './devices/index.ts';
 
 export const CONFIG_FILE = 'bellwether.yml';
 const ENVIRONMENT_PREFIX = 'BELLWETHER';
@@ -78,6 +80,10 @@ export const collectorSchema = z.strictObject({
     })
     .prefault({})
     .describe('Recording and alerting rules.'),
+  checks: checksConfig
+    .default([])
+    .describe('What agents try from outside: addresses, ports, hosts. Options of a probe have the names blackbox_exporter gave them.'),
+  devices: devicesConfig.describe('Devices read by SNMP, each by the agent beside it; docs/guides/devices.md.'),
   alerting: alertingConfig.prefault({}).describe('Who is told of alerts, and how.'),
 });
 

@@ -16,6 +16,7 @@ const COLLECTOR_ARROWS: Record<string, readonly string[]> = {
   devices: [],
   inventory: [],
   auth: [],
+  checks: [],
   state: [],
   api: ['gateway', 'ingest', 'store', 'query', 'rules', 'alerts', 'uptime'],
 };

@@ -6,7 +6,7 @@ import type { Probe } from './probe.ts';
 import { createTcpProbe } from './tcp.ts';
 
 export { PROBE_METRICS } from './metrics.ts';
-export { ChildPinger } from './ping.ts';
+export { ChildPinger, pingProgram } from './ping.ts';
 export type { Probe, ProbeOutcome, ProbeRequest, ProbeSample, ProbeTools } from './probe.ts';
 export { Resolver } from './resolver.ts';
 

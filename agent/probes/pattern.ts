@@ -1,16 +1,10 @@
 /** Regular expressions of checks over text of whoever is probed, with a bound on the time one may take. */
 import { type Context, createContext, Script } from 'node:vm';
-import { errorCode } from '@bellwether/shared';
+import { compilePattern, errorCode } from '@bellwether/shared';
 import { ProbeFailure } from './reason.ts';
 
 /** Longest time one match may hold the agent up. A pattern that backtracks without end meets it. */
 const MATCH_MS = 50;
-
-/** Go's `(?i)` at the start of a pattern, which JavaScript has as flags. Throws SyntaxError for what is no regular expression. */
-export function compilePattern(text: string): RegExp {
-  const lead = /^\(\?([ims]+)\)/.exec(text);
-  return lead === null ? new RegExp(text) : new RegExp(text.slice(lead[0].length), [...new Set(lead[1])].join(''));
-}
 
 /** Matches patterns; one per agent. */
 export class PatternMatcher {

@@ -29,6 +29,11 @@ const MAX_STDERR = 2_000;
 
 export const NO_PROGRAM = 'this agent has neither fping nor ping: install the package fping';
 
+/** The program that sends echoes here, fping rather than ping; undefined: there is none. */
+export function pingProgram(): string | undefined {
+  return [...FPING, ...PING].find((path) => existsSync(path));
+}
+
 /** What a child said about one address. */
 export interface PingLine {
   readonly address: string;
@@ -79,7 +84,7 @@ export class ChildPinger implements Pinger {
   }
 
   ping(address: string, timeoutMs: Millis): Promise<PingAnswer> {
-    this.#program ??= { path: [...FPING, ...PING].find((path) => existsSync(path)) };
+    this.#program ??= { path: pingProgram() };
     if (this.#isStopped || this.#program.path === undefined) return Promise.resolve({ reason: NO_PROGRAM });
     return new Promise((resolve) => {
       this.#queue.push({ address, timeoutMs, resolve });

@@ -11,6 +11,7 @@ import {
   type Millis,
   type SeriesMeta,
 } from '@bellwether/shared';
+import type { WatchResult } from '@bellwether/shared/assignments';
 import {
   type AgentMessage,
   type AgentSettings,
@@ -18,6 +19,8 @@ import {
   encodeCollectorFrame,
   type Heartbeat,
   type Hello,
+  type ProbeResult,
+  type RunProbe,
   type Samples,
   type Schema,
   type Skipped,
@@ -35,6 +38,10 @@ import type { AgentIdentity, ConnectionPath, DisconnectCause, GatewayCounters } 
 
 /** How long an agent keeps a batch that the store cannot take now. */
 const STORE_RETRY_MS = 5_000;
+/** An answer to a probe is awaited this much longer than the probe may take. */
+const PROBE_GRACE_MS = 3_000;
+/** Probes an agent is asked for at a time; further ones are not asked. */
+const MAX_PROBES = 32;
 /** Our own answers an agent has not read; beyond it the agent is too slow to be worth a socket. */
 const MAX_BACKLOG_BYTES = 1024 * 1024;
 
@@ -71,6 +78,9 @@ export interface ConnectionOptions {
   readonly admit: (connection: AgentConnection, hello: Hello) => AgentSettings | undefined;
   readonly ended: (connection: AgentConnection, cause: DisconnectCause) => void;
   readonly onEvent: (identity: AgentIdentity, kind: string, text: string, timeMs: Millis) => void;
+  /** The welcome was sent: whatever else the agent should know may follow. */
+  readonly onWelcomed: (identity: AgentIdentity, hello: Hello) => void;
+  readonly onWatched: (identity: AgentIdentity, results: readonly WatchResult[]) => void;
 }
 
 interface OpenGroup {
@@ -86,7 +96,9 @@ export class AgentConnection {
   readonly #options: ConnectionOptions;
   readonly #decoder = new WireDecoder();
   readonly #groups = new Map<number, OpenGroup>();
+  readonly #probes = new Map<number, (result: ProbeResult | undefined) => void>();
   readonly #connectedMs: Millis;
+  #probeIds = 0;
   #hello: Hello | undefined;
   #lastMessageMs: Millis;
   #heartbeat: Heartbeat | undefined;
@@ -137,6 +149,26 @@ export class AgentConnection {
       queuedBytes: this.#heartbeat?.queuedBytes ?? 0,
       droppedSamples: this.#heartbeat?.droppedSamples ?? 0,
     };
+  }
+
+  assign(version: number, json: string): void {
+    this.#send({ type: 'assignments', version, json });
+  }
+
+  /** undefined: no answer, or the connection ended. */
+  runProbe(request: Omit<RunProbe, 'type' | 'id'>): Promise<ProbeResult | undefined> {
+    if (this.#closed || this.#probes.size >= MAX_PROBES) return Promise.resolve(undefined);
+    const id = ++this.#probeIds;
+    return new Promise((resolve) => {
+      const finish = (result: ProbeResult | undefined): void => {
+        cancel();
+        this.#probes.delete(id);
+        resolve(result);
+      };
+      const cancel = this.#options.clock.after(request.timeoutMs + PROBE_GRACE_MS, () => finish(undefined));
+      this.#probes.set(id, finish);
+      this.#send({ type: 'runProbe', id, ...request });
+    });
   }
 
   liveMode(intervalMs: Millis, durationMs: Millis): void {
@@ -220,7 +252,10 @@ export class AgentConnection {
         this.#cause = { kind: 'goodbye', reason: message.reason };
         return;
       case 'probeResult':
-        return; // no probe is asked for yet, so nobody waits for this answer
+        this.#probes.get(message.id)?.(message);
+        return;
+      case 'watchResult':
+        return this.#options.onWatched(this.identity, message.results);
     }
   }
 
@@ -239,6 +274,7 @@ export class AgentConnection {
     this.#ackedSeq = resumeAfterSeq;
     const { hostname } = this.identity;
     this.#send({ type: 'welcome', version: WIRE_VERSION, hostname, resumeAfterSeq, settings, receivedMs, sentMs: clock.now() });
+    this.#options.onWelcomed(this.identity, hello);
   }
 
   #schema(schema: Schema): void {
@@ -374,6 +410,7 @@ export class AgentConnection {
     this.#closed = true;
     if (this.#ended) return;
     this.#ended = true;
+    for (const finish of [...this.#probes.values()]) finish(undefined);
     this.#options.ended(this, this.#cause);
   }
 }

@@ -2,7 +2,17 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type Clock, errorMessage, type Log, type Millis, type Stoppable } from '@bellwether/shared';
-import { type AgentSettings, type GoodbyeReason, type Hello, WIRE_CLOSE, WIRE_LIMITS, WIRE_SUBPROTOCOL } from '@bellwether/shared/wire';
+import type { WatchResult } from '@bellwether/shared/assignments';
+import {
+  type AgentSettings,
+  type GoodbyeReason,
+  type Hello,
+  type ProbeResult,
+  type RunProbe,
+  WIRE_CLOSE,
+  WIRE_LIMITS,
+  WIRE_SUBPROTOCOL,
+} from '@bellwether/shared/wire';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Store } from '../store/index.ts';
 import { AgentConnection, type AgentView, isStoreRefusal } from './connection.ts';
@@ -43,6 +53,10 @@ export interface GatewayHooks {
   connected(identity: AgentIdentity, hello: Hello, backlog: number, path: ConnectionPath, now: Millis): void;
   disconnected(identity: AgentIdentity, cause: DisconnectCause, now: Millis): void;
   event(identity: AgentIdentity, kind: string, text: string, timeMs: Millis): void;
+  /** The agent was told that it is admitted, and may be told more. */
+  welcomed(identity: AgentIdentity, hello: Hello, now: Millis): void;
+  /** What the agent found of things it watches. */
+  watched(identity: AgentIdentity, results: readonly WatchResult[], now: Millis): void;
   upChanged(change: UpChange): void;
 }
 
@@ -88,6 +102,10 @@ export interface Gateway extends Stoppable {
   isUp(agentId: string): boolean | undefined;
   /** Asks an agent for readings every second for a while; nothing happens if it is not connected. */
   liveMode(agentId: string, durationMs: Millis): void;
+  /** Tells an agent what to watch, in place of what it was told before; nothing happens if it is not connected. `json`: Assignments. */
+  assign(agentId: string, version: number, json: string): void;
+  /** Asks an agent to run a probe once, now. undefined: it is not connected, or does not answer. */
+  runProbe(agentId: string, request: Omit<RunProbe, 'type' | 'id'>): Promise<ProbeResult | undefined>;
 }
 
 export function createGateway(options: GatewayOptions): Gateway {
@@ -180,7 +198,22 @@ export function createGateway(options: GatewayOptions): Gateway {
 
   function accept(socket: WebSocket, identity: AgentIdentity, path: ConnectionPath): void {
     counters.accepted++;
-    connections.add(new AgentConnection({ socket, identity, path, store, clock, log, counters, admit, ended, onEvent: hooks.event }));
+    connections.add(
+      new AgentConnection({
+        socket,
+        identity,
+        path,
+        store,
+        clock,
+        log,
+        counters,
+        admit,
+        ended,
+        onEvent: hooks.event,
+        onWelcomed: (who, hello) => hooks.welcomed(who, hello, clock.now()),
+        onWatched: (who, results) => hooks.watched(who, results, clock.now()),
+      }),
+    );
   }
 
   return {
@@ -204,6 +237,8 @@ export function createGateway(options: GatewayOptions): Gateway {
     agent: (agentId) => byAgent.get(agentId)?.view(),
     agents: () => [...byAgent.values()].map((connection) => connection.view()),
     isUp: (agentId) => up.isUp(agentId),
+    assign: (agentId, version, json) => byAgent.get(agentId)?.assign(version, json),
+    runProbe: async (agentId, request) => byAgent.get(agentId)?.runProbe(request),
     liveMode(agentId, durationMs) {
       byAgent.get(agentId)?.liveMode(1_000, durationMs);
     },

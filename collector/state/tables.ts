@@ -111,6 +111,13 @@ export interface AlertTables {
   };
 }
 
+// ---------------------------------------------------------------- checks
+
+export interface CheckTables {
+  /** Checks made through the API; `written` is JSON, with secrets in clear. */
+  checks: { id: string; name: string; written: string; changedBy: string; changedMs: number };
+}
+
 // ---------------------------------------------------------------- uptime
 
 export interface UptimeTables {
@@ -136,4 +143,4 @@ export interface DeviceTables {
   devices: { id: string; name: string; definition: string; changedMs: number };
 }
 
-export interface Tables extends StateTables, AuthTables, InventoryTables, AlertTables, UptimeTables, DeviceTables {}
+export interface Tables extends StateTables, AuthTables, InventoryTables, AlertTables, CheckTables, UptimeTables, DeviceTables {}

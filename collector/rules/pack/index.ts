@@ -5,6 +5,7 @@ import { AGENTS } from './agents.ts';
 import { DEVICES } from './devices.ts';
 import { HOSTS } from './hosts.ts';
 import { NETWORK } from './network.ts';
+import { PROBES } from './probes.ts';
 import { PROCESSOR } from './processor.ts';
 import { STORAGE } from './storage.ts';
 
@@ -14,6 +15,7 @@ const FILES: readonly (readonly [string, string])[] = [
   ['pack:processor', PROCESSOR],
   ['pack:storage', STORAGE],
   ['pack:network', NETWORK],
+  ['pack:probes', PROBES],
   ['pack:devices', DEVICES],
 ];
 

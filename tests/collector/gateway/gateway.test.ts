@@ -36,6 +36,8 @@ beforeEach(async () => {
       connected: ({ hostname }, _hello, backlog) => said.push(`connected ${hostname} backlog ${backlog}`),
       disconnected: ({ hostname }, cause) => said.push(`disconnected ${hostname} ${cause.kind}`),
       event: ({ hostname }, kind) => said.push(`event ${hostname} ${kind}`),
+      welcomed: () => 0,
+      watched: () => 0,
       upChanged: ({ hostname, up }) => said.push(`${hostname} ${up ? 'up' : 'down'}`),
     },
   });

@@ -55,6 +55,8 @@ const swap = (free: number, total: number): Series => [
   gauge('node_memory_SwapFree_bytes', free),
   gauge('node_memory_SwapTotal_bytes', total),
 ];
+const PROBE = '{job="blackbox", check="h", agent="a"}';
+const CHECK = (value: number) => gauge('bellwether_up_state', value, '{job="bellwether", kind="check"}');
 const PORT = '{job="snmp", ifIndex="3", ifName="Gi0/3", ifDescr="GigabitEthernet0/3"}';
 const SNMP = '{job="snmp"}';
 const port = (oper: string, admin = '1x100'): Series => [
@@ -115,7 +117,31 @@ const CASES: Record<string, Case> = {
     series: [['bellwether_up_state{job="bellwether", kind="host"}', '1 -1 0 0 0']],
   },
   'a host that is unknown': { fires: [], at: '3m', series: [gauge('bellwether_up_state', -1, '{job="bellwether", kind="host"}')] },
-  'a check that is down is no host': { fires: [], at: '3m', series: [gauge('bellwether_up_state', 0, '{job="bellwether", kind="check"}')] },
+  'a check that is down': { fires: ['CheckDown critical'], at: '0m', series: [CHECK(0), gauge('probe_success', 0, PROBE)] },
+  'a check that is up': { fires: [], at: '20m', series: [CHECK(1), gauge('probe_success', 1, PROBE)] },
+  'a check that nobody runs': { fires: ['CheckNotRun warning'], at: '6m', series: [CHECK(-1)] },
+  'a check that others do not see fail': {
+    fires: ['CheckFailingFromAgent warning'],
+    at: '6m',
+    series: [CHECK(1), gauge('probe_success', 0, PROBE)],
+  },
+  'a check down for long': { fires: ['CheckDown critical'], at: '20m', series: [CHECK(0), gauge('probe_success', 0, PROBE)] },
+  'a certificate of ten days': {
+    fires: ['CertificateExpiresSoon warning'],
+    at: '11m',
+    series: [gauge('probe_ssl_earliest_cert_expiry', 10 * 86_400, PROBE)],
+  },
+  'a certificate of six days': {
+    fires: ['CertificateExpires critical'],
+    at: '11m',
+    series: [gauge('probe_ssl_earliest_cert_expiry', 6 * 86_400, PROBE)],
+  },
+  'a certificate that has expired': {
+    fires: ['CertificateExpires critical'],
+    at: '11m',
+    series: [gauge('probe_ssl_earliest_cert_expiry', -5, PROBE)],
+  },
+  'a certificate of thirty days': { fires: [], at: '20m', series: [gauge('probe_ssl_earliest_cert_expiry', 30 * 86_400, PROBE)] },
   'another job is down': { fires: [], at: '5m', series: [gauge('up', 0, '{job="mysqld"}')] },
   'dropped samples': { fires: ['AgentDroppingData warning'], at: '5m', series: [counter('bellwether_agent_samples_dropped_total', 5)] },
   'spool errors': { fires: ['AgentSpoolFailing warning'], at: '5m', series: [counter('bellwether_agent_spool_errors_total', 1)] },
