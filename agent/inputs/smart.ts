@@ -1,6 +1,6 @@
 import { accessSync, constants } from 'node:fs';
 import { AppError, type Clock, errorMessage, type Millis } from '@bellwether/shared';
-import { runBounded } from './bounded-command.ts';
+import { runChild } from '../bounded-child.ts';
 import { defineInput, type Input, type InputContext } from './input.ts';
 import { isAbsence } from './kept-file.ts';
 import { parseSmartReport, parseSmartScan, parseSmartTarget, SMART_METRICS, type SmartTarget, smartRow } from './smart-report.ts';
@@ -53,7 +53,7 @@ class Smart implements Input {
   #asking: Promise<void> | undefined;
   /** Ends the tick's wait for answers under way. */
   #settle: (() => void) | undefined;
-  #closed = false;
+  readonly #stop = new AbortController();
 
   constructor({ clock, frame, options }: InputContext) {
     this.#clock = clock;
@@ -86,7 +86,7 @@ class Smart implements Input {
   }
 
   close(): void {
-    this.#closed = true;
+    this.#stop.abort();
   }
 
   #show(timeMs: Millis): void {
@@ -112,15 +112,28 @@ class Smart implements Input {
 
   /** One disk after the other: together they would stall the bus. */
   async #askAll(command: string, timeMs: Millis): Promise<void> {
-    const limits = { clock: this.#clock, deadlineMs: DEADLINE_MS, maxBytes: MAX_BYTES };
-    const targets = this.#named.length > 0 ? this.#named : parseSmartScan((await runBounded(command, SCAN, limits)).stdout);
+    const targets = this.#named.length > 0 ? this.#named : parseSmartScan(await this.#run(command, SCAN));
     const asked = targets.slice(0, MAX_DISKS).map((target) => ({ target, device: deviceOf(target) }));
     for (const known of [...this.#disks.keys()]) if (!asked.some(({ device }) => device === known)) this.#disks.delete(known);
     for (const { target, device } of asked) {
-      if (this.#closed) return;
-      const { stdout } = await runBounded(command, [...ARGUMENTS, ...typeArguments(target), target.path], limits);
+      if (this.#stop.signal.aborted) return;
+      const stdout = await this.#run(command, [...ARGUMENTS, ...typeArguments(target), target.path]);
       this.#disks.set(device, nextDisk(this.#disks.get(device), parseSmartReport(stdout, device), timeMs));
     }
+  }
+
+  /** What it printed: its exit status is about the disk as much as about itself. */
+  async #run(command: string, args: readonly string[]): Promise<string> {
+    const { outcome, stdout, problem } = await runChild({
+      argv: [command, ...args],
+      timeoutMs: DEADLINE_MS,
+      maxBytes: MAX_BYTES,
+      clock: this.#clock,
+      isLowPriority: true,
+      signal: this.#stop.signal,
+    });
+    if (outcome === 'not-started') throw new Error(problem);
+    return stdout;
   }
 }
 

@@ -47,8 +47,17 @@ export function numberOf(...path: string[]): number | undefined {
   return text !== undefined && /^-?\d+$/.test(text) ? Number(text) : undefined;
 }
 
+/** Text by text and number by number. The collator of the language would do it too, for megabytes of tables. */
 function naturally(a: string, b: string): number {
-  return a.localeCompare(b, 'en', { numeric: true });
+  const [as, bs] = [a.split(/(\d+)/), b.split(/(\d+)/)];
+  for (let i = 0; i < Math.min(as.length, bs.length); i++) {
+    const [x, y] = [as[i]!, bs[i]!];
+    // Every other part is a number.
+    const order = i % 2 === 1 ? Number(x) - Number(y) : 0;
+    if (order !== 0) return order;
+    if (x !== y) return x < y ? -1 : 1;
+  }
+  return as.length - bs.length;
 }
 
 /** One column of a `sensorInput`: a file with a whole number, or a value that holds until devices are looked for again. */
@@ -65,28 +74,30 @@ export function sensorInput(frame: Frame, find: () => Sensor[], layoutMs = LAYOU
   let sensors: Sensor[] = [];
   let files: (KeptFile | undefined)[] = [];
   let foundAtMs: Millis | undefined;
+  // Made with the first sensor: most hosts lack most hardware.
   let buffer: ReadBuffer | undefined;
 
   const closeAll = () => {
     for (const file of files) file?.close();
   };
-  const look = (into: ReadBuffer) => {
+  const look = () => {
     const found = distinct(find(), ({ column }) => column);
     const same = found.length === sensors.length && found.every((sensor, i) => pathOf(sensor) === pathOf(sensors[i]!));
     sensors = found;
     frame.setColumns(found.map(({ column }) => column));
     if (same) return;
     closeAll();
+    const into = new ReadBuffer();
     const keep = found.length <= MAX_KEPT;
     files = found.map((sensor) => ('path' in sensor ? new KeptFile(sensor.path, into, keep) : undefined));
+    buffer = into;
   };
 
   return {
     read(timeMs) {
-      buffer ??= new ReadBuffer();
       if (foundAtMs === undefined || timeMs - foundAtMs >= layoutMs) {
         foundAtMs = undefined;
-        look(buffer);
+        look();
         foundAtMs = timeMs;
       }
       let failure: unknown;
@@ -99,7 +110,7 @@ export function sensorInput(frame: Frame, find: () => Sensor[], layoutMs = LAYOU
         }
         try {
           const length = files[i]!.readIfPresent(timeMs);
-          if (length >= 0) frame.values[i] = (parseNumber(buffer.bytes, length) * (sensor.times ?? 1)) / (sensor.per ?? 1);
+          if (length >= 0) frame.values[i] = (parseNumber(buffer!.bytes, length) * (sensor.times ?? 1)) / (sensor.per ?? 1);
           good++;
         } catch (error) {
           failure = error;

@@ -2,7 +2,6 @@
 import { chmodSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SteppedClock, silentLog } from '@bellwether/shared';
-import { runBounded } from '../../../agent/inputs/bounded-command.ts';
 import { createCollector } from '../../../agent/inputs/collect.ts';
 import smart from '../../../agent/inputs/smart.ts';
 import { parseSmartReport, parseSmartScan, parseSmartTarget } from '../../../agent/inputs/smart-report.ts';
@@ -220,32 +219,26 @@ test('a name that is no disk is a mistake of the file', () => {
   expect(() => collectorOf({ devices: ['--all'] })).toThrow(/inputs\.smart\.devices: --all is no disk/);
 });
 
-describe('runBounded', () => {
+test('a stand-in that cannot be started is a failure that says so', async () => {
+  const command = join(tree.root, 'smartctl');
+  tree.write('smartctl', '#!/no/such/interpreter\n');
+  chmodSync(command, 0o755);
+  const collector = collectorOf({ command, devices: ['/dev/sda'] });
+  const { readings } = await collector.collect(0);
+  expect(rowOf(readings.find(({ group }) => group === 'scrape'))['node_scrape_collector_success{collector=smart}']).toBe(0);
+  collector.close();
+});
+
+test('a stand-in that hangs holds up one tick until its deadline, and no other', async () => {
+  const command = join(tree.root, 'smartctl');
+  tree.write('smartctl', '#!/bin/sh\nexec sleep 1000\n');
+  chmodSync(command, 0o755);
   const clock = new SteppedClock(0);
-  const sh = (script: string, maxBytes = 1000) => runBounded('/bin/sh', ['-c', script], { clock, deadlineMs: 5000, maxBytes });
-
-  test('gives what was printed and the exit status', async () => {
-    expect(await sh('echo out; echo err >&2; exit 4')).toEqual({ stdout: 'out\n', status: 4 });
-  });
-
-  test('ends a program and what it started at the deadline, and keeps what was printed', async () => {
-    const running = sh('echo begun; sleep 1000 & sleep 1000');
-    // The process has to exist before time passes.
-    await new Promise((resolve) => setImmediate(resolve));
-    clock.advance(5000);
-    expect((await running).status).toBe('deadline');
-  });
-
-  test('ends a program that floods', async () => {
-    const { stdout, status } = await sh('while :; do echo flood; done');
-    expect([stdout.length, status]).toEqual([1000, 'too-much-output']);
-  });
-
-  test('rejects for a program that is not there', async () => {
-    await expect(runBounded('/no/such/program', [], { clock, deadlineMs: 5000, maxBytes: 10 })).rejects.toMatchObject({ code: 'ENOENT' });
-  });
-
-  test('keeps the environment to itself', async () => {
-    expect((await sh('echo "$HOME$NODE_OPTIONS"')).stdout).toBe('\n');
-  });
+  const inputs = { smart: { options: { command, devices: ['/dev/sda'] } } };
+  const collector = createCollector({ paths: tree.paths, baseLabels: {}, clock, log: silentLog, definitions: [smart], inputs });
+  const first = collector.collect(0);
+  clock.advance(200);
+  expect((await first).readings.some(({ group }) => group === 'smart')).toBe(false);
+  expect((await collector.collect(MINUTE)).readings.some(({ group }) => group === 'smart')).toBe(false);
+  collector.close();
 });

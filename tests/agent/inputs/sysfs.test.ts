@@ -132,12 +132,12 @@ test('rowsInput follows columns that come and go, and leaves out numbers that ar
 });
 
 test('folders and small files', () => {
-  for (const name of ['sd2', 'sd10', 'sd1', '.hidden']) tree.write(`block/${name}`, '');
+  for (const name of ['sd2', 'sd10', 'sd1', 'nvme0n1', 'nvme0', '.hidden']) tree.write(`block/${name}`, '');
   tree.write('number', ' 42 \n');
   tree.write('word', 'up\n');
   tree.write('long', 'x'.repeat(10_000));
-  expect(entriesOf(at('block'))).toEqual(['sd1', 'sd2', 'sd10']);
-  expect(entriesOf(at('block'), /1/)).toEqual(['sd1', 'sd10']);
+  expect(entriesOf(at('block'))).toEqual(['nvme0', 'nvme0n1', 'sd1', 'sd2', 'sd10']);
+  expect(entriesOf(at('block'), /d1/)).toEqual(['sd1', 'sd10']);
   expect(entriesIfAny(at('none'))).toEqual([]);
   expect(() => entriesOf(at('none'))).toThrow(/ENOENT/);
   expect(textOf(tree.root, 'word')).toBe('up');
