@@ -47,11 +47,15 @@ import { openState } from './state/index.ts';
 import { type GroupRef, openEmbeddedStore, type Store } from './store/index.ts';
 import {
   createHostVerdicts,
+  createWitnesses,
   type HostWatch,
   hostReadings,
+  REACH_PORT,
   reach,
+  resultReadings,
   STATE_METRIC,
   startHostWatch,
+  startResultProofs,
   startStateSeries,
   startUptime,
   type Uptime,
@@ -61,6 +65,8 @@ import { createHostDetail, createStatus, knownHosts, type ViewSources } from './
 
 /** How often what a full disk held back of the uptime history is tried again. */
 const UPTIME_FLUSH_MS = 5_000;
+/** How long an agent may try to reach another host for us. */
+const WITNESS_TIMEOUT_MS = 3_000;
 
 export interface CollectorOptions {
   readonly config: CollectorConfig;
@@ -123,6 +129,21 @@ export async function startCollector({ config, clock, log, webDir, reload }: Col
       }),
     );
 
+    const witnesses = stops.own(
+      'witnesses',
+      createWitnesses({
+        clock,
+        log,
+        probe: async (agentId, address) => {
+          const target = address.includes(':') ? `[${address}]:${REACH_PORT}` : `${address}:${REACH_PORT}`;
+          const said = await gateway.runProbe(agentId, { probe: 'tcp', target, timeoutMs: WITNESS_TIMEOUT_MS, options: '' });
+          if (said === undefined) return undefined;
+          const refused = said.text.includes('connection refused');
+          const detail = `${address} port ${REACH_PORT}${said.success ? ' is open' : refused ? ' refused' : `: ${said.text}`}`;
+          return { answered: said.success || refused, detail };
+        },
+      }),
+    );
     const verdicts = stops.own(
       'host verdicts',
       createHostVerdicts({
@@ -132,7 +153,21 @@ export async function startCollector({ config, clock, log, webDir, reload }: Col
         log,
         ownBootId: readBootId(),
         reach: (path) => reach(path, clock),
+        witnesses,
         readings: (name, fromMs, toMs) => hostReadings(engine, name, fromMs, toMs),
+      }),
+    );
+    stops.own(
+      'uptime proofs',
+      startResultProofs({
+        uptime,
+        clock,
+        log,
+        results: ({ kind, name }, fromMs, toMs) => {
+          const text = JSON.stringify(name);
+          const selector = kind === 'check' ? `probe_success{job="blackbox",check=${text}}` : `up{job="snmp",instance=${text}}`;
+          return resultReadings(engine, selector, fromMs, toMs);
+        },
       }),
     );
     const writeState = ruleWriter(store);

@@ -6,6 +6,7 @@ import { finalReason, type HostWatch, type Return, type StoredHost } from './hos
 import { type HostReturn, proveHost, type Reading, type Window } from './proof.ts';
 import type { Path } from './reach.ts';
 import { COLLECTOR_OFF, type Uptime } from './uptime.ts';
+import type { Witnesses } from './witnesses.ts';
 
 /** How often a host whose agent is gone is tried again. */
 const RETRY_MS = 30_000;
@@ -31,8 +32,8 @@ export interface HostVerdictsOptions {
   readonly ownBootId: string | undefined;
   /** Never rejects. */
   readonly reach: (path: Path) => Promise<Answer>;
-  /** Asks other agents to try the address; none when there is nobody to ask. */
-  readonly witnesses?: (hostId: string, address: string) => Promise<Answer[]>;
+  /** Other agents that may have an answer; left out, nobody is asked. */
+  readonly witnesses?: Pick<Witnesses, 'learn' | 'ask'>;
   readonly readings: (name: string, fromMs: Millis, toMs: Millis) => Promise<Reading[]>;
 }
 
@@ -112,7 +113,7 @@ export function createHostVerdicts(options: HostVerdictsOptions): HostVerdicts {
     // Several hosts behind one address: the answer would be the router's.
     for (const [other, theirs] of paths) if (theirs.remote === path.remote && other !== id) return [];
     const own = await options.reach(path);
-    return own.answered || options.witnesses === undefined ? [own] : [own, ...(await options.witnesses(id, path.remote))];
+    return own.answered || options.witnesses === undefined ? [own] : [own, ...(await options.witnesses.ask(id, path.remote))];
   }
 
   function after(delayMs: Millis, run: () => void): void {
@@ -168,6 +169,7 @@ export function createHostVerdicts(options: HostVerdictsOptions): HostVerdicts {
     },
     connected(id, name, before, back, path, now) {
       paths.set(id, path);
+      options.witnesses?.learn(id, name, path.remote);
       away.delete(id);
       uptime.observe({ kind: 'host', id, name }, 'up', '', now);
       const fromMs = before?.sinceMs ?? null;

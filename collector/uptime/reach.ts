@@ -6,7 +6,7 @@ import { type Answer, COLLECTOR } from './host-verdict.ts';
 
 const TIMEOUT_MS = 2_000;
 /** Refused or accepted, a host's own kernel has to answer; most let this port through or refuse it aloud. */
-const PORT = 22;
+export const REACH_PORT = 22;
 
 /** The two ends of a connection that the host once made. */
 export interface Path {
@@ -19,7 +19,7 @@ export interface Path {
  * Never rejects. A refusal counts as an answer; an error on the way (no route, prohibited) does not: who sends it is not the host. Neither does
  * anything when the way there leaves by another of our addresses than before: with a link down, a default route may end at somebody else.
  */
-export async function reach({ remote, local }: Path, clock: Clock, port = PORT): Promise<Answer> {
+export async function reach({ remote, local }: Path, clock: Clock, port = REACH_PORT): Promise<Answer> {
   const answer = (answered: boolean, what: string): Answer => ({ from: COLLECTOR, answered, detail: `${remote} port ${port}${what}` });
   if (isIP(remote) === 0) return answer(false, ': not an address');
   const leaves = await leavesBy(remote);
@@ -44,7 +44,7 @@ function leavesBy(remote: string): Promise<string | undefined> {
   return new Promise((resolve) => {
     const socket = createSocket(isIP(remote) === 6 ? 'udp6' : 'udp4');
     socket.once('error', () => resolve(undefined));
-    socket.connect(PORT, remote, (error?: Error) => {
+    socket.connect(REACH_PORT, remote, (error?: Error) => {
       resolve(error === undefined ? socket.address().address : undefined);
       socket.close();
     });

@@ -27,8 +27,13 @@ const canIsolate = (() => {
   }
 })();
 
-/** The only host's history of the last hour, as soon as `ready` likes it. */
-async function history(collector: TestCollector, ready: (detail: UptimeDetail) => boolean, timeoutMs = 60_000): Promise<UptimeDetail> {
+/** A host's history of the last hour, as soon as `ready` likes it; without an id that of the worst host. */
+async function history(
+  collector: TestCollector,
+  ready: (detail: UptimeDetail) => boolean,
+  timeoutMs = 60_000,
+  id?: string,
+): Promise<UptimeDetail> {
   let last: UptimeDetail | undefined;
   const now = Date.now();
   try {
@@ -36,7 +41,7 @@ async function history(collector: TestCollector, ready: (detail: UptimeDetail) =
       async () => {
         const page = await collector.get<UptimePage>(`/api/bellwether/uptime?kind=host&from=${now - 3_600_000}`);
         if (page.rows.length === 0) return undefined;
-        last = await collector.get<UptimeDetail>(`/api/bellwether/uptime/host/${page.rows[0]!.id}?from=${now - 3_600_000}`);
+        last = await collector.get<UptimeDetail>(`/api/bellwether/uptime/host/${id ?? page.rows[0]!.id}?from=${now - 3_600_000}`);
         return ready(last) ? last : undefined;
       },
       timeoutMs,
@@ -96,6 +101,65 @@ const lengthMs = ({ fromMs, toMs }: UptimeSpan): number => (toMs ?? Number.NaN) 
     }
   },
   120_000,
+);
+
+(canIsolate ? test : test.skip)(
+  'a host that is silent towards the collector and a neighbour is down, until its readings tell otherwise',
+  async () => {
+    const id = process.pid % 10_000;
+    const bridge = `bwb${id}`;
+    const net = `10.216.${id % 250}`;
+    const spaces = [2, 3].map((host) => ({ host, space: `bwn${id}-${host}`, inside: `bwi${host}-${id}`, outside: `bwo${host}-${id}` }));
+    ip('link', 'add', bridge, 'type', 'bridge');
+    ip('addr', 'add', `${net}.1/24`, 'dev', bridge);
+    ip('link', 'set', bridge, 'up');
+    for (const { host, space, inside, outside } of spaces) {
+      ip('netns', 'add', space);
+      ip('link', 'add', outside, 'type', 'veth', 'peer', 'name', inside, 'netns', space);
+      ip('link', 'set', outside, 'master', bridge);
+      ip('link', 'set', outside, 'up');
+      ip('-n', space, 'addr', 'add', `${net}.${host}/24`, 'dev', inside);
+      ip('-n', space, 'link', 'set', inside, 'up');
+      ip('-n', space, 'link', 'set', 'lo', 'up');
+    }
+    const collector = await startTestCollector({ listen: `${net}.1:${await freePort()}`, config: CONFIG });
+    const [witness, silent] = spaces;
+    const agents = [];
+    try {
+      agents.push(await startTestAgent(collector, { config: AGENT, prefix: ['ip', 'netns', 'exec', witness!.space] }));
+      await history(collector, isUpNow);
+      agents.push(await startTestAgent(collector, { config: AGENT, prefix: ['ip', 'netns', 'exec', silent!.space] }));
+      // The neighbour is found some seconds after the connection, while the host is up.
+      await pause(14_000);
+      ip('-n', silent!.space, 'link', 'set', silent!.inside, 'down');
+      const down = await history(collector, ({ verdict }) => verdict === 'down');
+      expect(down.reason).toMatch(/^no heartbeat; no answer to the collector nor to /);
+      expect(await collector.query('bellwether_up_state{kind="host"} == 0')).toHaveLength(1);
+      await eventually(
+        async () => ((await collector.query('ALERTS{alertname="HostDown",alertstate="firing"}')).length > 0 ? true : undefined),
+        30_000,
+      );
+      ip('-n', silent!.space, 'link', 'set', silent!.inside, 'up');
+      const told = await history(
+        collector,
+        (detail) => detail.id === down.id && isUpNow(detail) && detail.proven.downMs === 0,
+        60_000,
+        down.id,
+      );
+      expect(told.seen.downMs).toBeGreaterThan(0);
+      expect(told.seen.ratio).toBeLessThan(1);
+      expect(told.proven).toMatchObject({ downMs: 0, unknownMs: 0, ratio: 1 });
+    } finally {
+      for (const agent of agents) await agent.stop();
+      await collector.stop();
+      for (const { space, outside } of spaces) {
+        ip('link', 'del', outside);
+        ip('netns', 'del', space);
+      }
+      ip('link', 'del', bridge);
+    }
+  },
+  180_000,
 );
 
 test('a stopped agent, a killed agent and a stopped collector each have their own reason, and the host was up', async () => {

@@ -44,7 +44,7 @@ beforeEach(async () => {
       asked.push(address);
       return { from: 'the collector', answered: answering.has(address), detail: `${address} port 22` };
     },
-    witnesses: async () => witnesses ?? [],
+    witnesses: { learn: () => {}, ask: async () => witnesses ?? [] },
     readings: async () => readings,
   });
 });
