@@ -285,7 +285,7 @@ export async function startCollector({ config, clock, log, webDir, reload }: Col
     );
 
     const self = new SelfMetrics();
-    registerSelfMetrics(self, { store, gateway, alerts, rules, live, clock });
+    registerSelfMetrics(self, { store, gateway, alerts, rules, live, uptime, verdicts, clock });
     stops.defer(
       'self metrics',
       clock.every(SELF_INTERVAL_MS, () =>

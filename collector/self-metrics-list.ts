@@ -7,6 +7,7 @@ import type { Gateway } from './gateway/index.ts';
 import type { Rules } from './rules/index.ts';
 import type { SelfMetrics } from './self-metrics.ts';
 import type { Store } from './store/index.ts';
+import type { HostVerdicts, Uptime } from './uptime/index.ts';
 import { VERSION } from './version.ts';
 
 export interface SelfMetricSources {
@@ -15,10 +16,15 @@ export interface SelfMetricSources {
   readonly alerts: Alerts;
   readonly rules: Rules;
   readonly live: LiveHub;
+  readonly uptime: Uptime;
+  readonly verdicts: HostVerdicts;
   readonly clock: Clock;
 }
 
-export function registerSelfMetrics(self: SelfMetrics, { store, gateway, alerts, rules, live, clock }: SelfMetricSources): void {
+export function registerSelfMetrics(
+  self: SelfMetrics,
+  { store, gateway, alerts, rules, live, uptime, verdicts, clock }: SelfMetricSources,
+): void {
   const started = clock.now() / 1_000;
   self.add('bellwether_build_info', 'gauge', 'Version of the collector.', () => 1, { version: VERSION });
   self.add('process_start_time_seconds', 'gauge', 'When the collector started, seconds since the epoch.', () => started);
@@ -106,6 +112,19 @@ export function registerSelfMetrics(self: SelfMetrics, { store, gateway, alerts,
     'counter',
     'Evaluations brought forward because something changed.',
     () => rules.counters().woken,
+  );
+  self.add('bellwether_uptime_changes_waiting', 'gauge', 'Changes of verdicts that wait for the disk.', () => uptime.counters.waiting);
+  self.add(
+    'bellwether_uptime_changes_lost_total',
+    'counter',
+    'Changes of verdicts dropped because the disk took none for too long.',
+    () => uptime.counters.dropped,
+  );
+  self.add(
+    'bellwether_uptime_absences_skipped_total',
+    'counter',
+    'Absences of hosts left as they were seen because too many came back at once.',
+    () => verdicts.skipped,
   );
   self.add('bellwether_live_connections_total', 'counter', 'Pages that connected to /live.', () => live.counters.connections);
   self.add('bellwether_live_pushes_total', 'counter', 'Messages pushed to pages.', () => live.counters.pushes);

@@ -21,7 +21,7 @@ export interface StoredWatched extends Watched {
 /** Changes that wait for the disk; beyond it the oldest are dropped and counted. */
 const CAPACITY = 50_000;
 /** Changes in one transaction; between transactions others have their turn. */
-const TOGETHER = 50;
+const TOGETHER = 20;
 
 type Change =
   | { readonly kind: 'watched'; readonly row: StoredWatched }
@@ -118,7 +118,11 @@ export class VerdictHistory {
   async #write(): Promise<void> {
     await Promise.resolve(); // what changes in the same turn shares the transaction
     while (this.#waiting.size > 0) {
-      const batch = [...this.#waiting].slice(0, TOGETHER);
+      const batch: [string, Change][] = [];
+      for (const entry of this.#waiting) {
+        batch.push(entry);
+        if (batch.length === TOGETHER) break;
+      }
       try {
         await this.#state.db.transaction().execute(async (transaction) => {
           for (const [, change] of batch) await write(transaction, change);
