@@ -5,8 +5,8 @@ import { fnv1a } from '../probes/fnv.ts';
 
 /** A new check shows itself within this time, whatever its interval. */
 const FIRST_WITHIN_MS: Millis = 2_000;
-/** A grid point so soon after the first run is left out. */
-const TOO_SOON = 0.1;
+/** A grid point so soon after the first run, in intervals, is left out. */
+const TOO_SOON = 0.5;
 
 type Scheduled = Pick<CheckAssignment, 'id' | 'probe' | 'intervalMs'>;
 
