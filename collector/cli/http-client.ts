@@ -43,9 +43,13 @@ export async function createClient({ config, env, url = localUrl(config), token 
         signal: AbortSignal.timeout(TIMEOUT_MS),
       };
       const response = await fetch(`${url.replace(/\/+$/, '')}${path}`, request).catch((cause: unknown) => {
-        throw new AppError('STORE_UNAVAILABLE', `No collector answers at ${url} (${reasonOf(cause)}); check that it runs, or give --url.`, {
-          cause,
-        });
+        throw new AppError(
+          'STORE_UNAVAILABLE',
+          `No collector answers at ${url} (${reasonOf(cause)}); check that it runs, or give its address with --listen.`,
+          {
+            cause,
+          },
+        );
       });
       const text = await response.text();
       const answer: unknown = text === '' ? undefined : parsed(text);

@@ -81,9 +81,11 @@ export function createLog(level: string): Log {
   return pino({ level, base: undefined, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination({ dest: 2, sync: true }));
 }
 
-export function greeting({ url, firstStart }: RunningCollector, config: CollectorConfig): string {
-  const page = (config.external_url ?? url).replace(/\/+$/, '');
-  const lines = [`Bellwether is up at ${page}`];
+/** What `up` says as it is ready. */
+export function greeting({ url, firstStart }: Pick<RunningCollector, 'url' | 'firstStart'>, config: CollectorConfig): string {
+  const page = (config.external_url ?? (config.listen.port === 0 ? url : localUrl(config))).replace(/\/+$/, '');
+  const everywhere = config.external_url === undefined && ['0.0.0.0', '::'].includes(config.listen.host);
+  const lines = [`Bellwether is up at ${page}${everywhere ? ', and on every other address of this machine' : ''}`];
   if (firstStart.link !== null) {
     lines.push(
       '',
