@@ -1,5 +1,5 @@
 /** /proc/PID: one buffer and few strings for a walk over all processes, in slices, so that nothing else waits for it. */
-import { closeSync, openSync, readdirSync, readlinkSync, readSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorCode } from '@bellwether/shared';
 import { isAbsence } from './kept-file.ts';
@@ -64,6 +64,15 @@ export class ProcessFiles {
       return absentOrThrow(error);
     } finally {
       if (fd >= 0) closeSync(fd);
+    }
+  }
+
+  /** A file of the whole system, `stat`. */
+  readHost(file: string): string | undefined {
+    try {
+      return readFileSync(`${this.#procfs}/${file}`, 'latin1');
+    } catch (error) {
+      return absentOrThrow(error);
     }
   }
 
