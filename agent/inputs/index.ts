@@ -7,6 +7,7 @@ import btrfs from './btrfs.ts';
 import buddyinfo from './buddyinfo.ts';
 import cgroups from './cgroups.ts';
 import conntrack from './conntrack.ts';
+import containers from './containers.ts';
 import cpu from './cpu.ts';
 import cpuInfo from './cpu-info.ts';
 import cpuThrottle from './cpu-throttle.ts';
@@ -58,6 +59,7 @@ import softirqs from './softirqs.ts';
 import softnet from './softnet.ts';
 import stat from './stat.ts';
 import sysctl from './sysctl.ts';
+import systemd from './systemd.ts';
 import tapestats from './tapestats.ts';
 import tcpstat from './tcpstat.ts';
 import textfile from './textfile.ts';
@@ -82,6 +84,7 @@ export const INPUTS: readonly InputDefinition[] = [
   buddyinfo,
   cgroups,
   conntrack,
+  containers,
   cpu,
   cpuInfo,
   cpuThrottle,
@@ -132,6 +135,7 @@ export const INPUTS: readonly InputDefinition[] = [
   softnet,
   stat,
   sysctl,
+  systemd,
   tapestats,
   tcpstat,
   textfile,

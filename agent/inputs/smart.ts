@@ -48,12 +48,12 @@ class Smart implements Input {
   readonly #everyMs: Millis;
   readonly #rows: Input;
   readonly #disks = new Map<string, Disk>();
+  readonly #stop = new AbortController();
   #askedMs: Millis | undefined;
   #failure: string | undefined;
   #asking: Promise<void> | undefined;
   /** Ends the tick's wait for answers under way. */
   #settle: (() => void) | undefined;
-  readonly #stop = new AbortController();
 
   constructor({ clock, frame, options }: InputContext) {
     this.#clock = clock;

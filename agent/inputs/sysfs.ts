@@ -1,7 +1,8 @@
 /** Looking around in sysfs: folders, small texts, and the numbers that many devices keep in one file each. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Millis } from '@bellwether/shared';
+import { AppError, type Millis } from '@bellwether/shared';
+import { WIRE_LIMITS } from '@bellwether/shared/wire';
 import type { Column, Frame } from './frame.ts';
 import type { Input } from './input.ts';
 import { KeptFile, ReadBuffer } from './kept-file.ts';
@@ -9,8 +10,8 @@ import { MAX_KEPT, parseNumber } from './sys-numbers.ts';
 
 /** Devices are looked for this often. */
 const LAYOUT_MS: Millis = 60_000;
-/** No file of sysfs is longer than a page. */
-const PAGE_CHARS = 4096;
+/** A text becomes a label: at most four bytes a character. */
+const TEXT_CHARS = WIRE_LIMITS.labelValueBytes / 4;
 
 /** Names in a folder that match, in natural order (`sd2` before `sd10`). Throws where the folder is not there. */
 export function entriesOf(folder: string, pattern = /^[^.]/): string[] {
@@ -33,7 +34,7 @@ export function entriesIfAny(folder: string, pattern?: RegExp): string[] {
 export function textOf(...path: string[]): string | undefined {
   try {
     return readFileSync(join(...path), 'utf8')
-      .slice(0, PAGE_CHARS)
+      .slice(0, TEXT_CHARS)
       .trim();
   } catch {
     // A driver may refuse any of its files at any time (EAGAIN, EIO, ENODATA); the others still count.
@@ -126,6 +127,9 @@ function pathOf(sensor: Sensor): string {
   return 'path' in sensor ? sensor.path : '';
 }
 
+/** Name and labels of a series together, so that no label alone is longer than the wire takes at three bytes a character. */
+const MAX_KEY_CHARS = Math.floor(WIRE_LIMITS.labelValueBytes / 3);
+
 /** A column with its value. */
 export type Row = readonly [Column, number];
 
@@ -140,13 +144,21 @@ export function rowsInput(frame: Frame, rowsOf: (timeMs: Millis) => Row[]): Inpu
   };
 }
 
-/** Drivers and damaged files give the same name twice; the first of equal series counts. */
+/**
+ * Drivers and damaged files give the same name twice, or names without end: the first of equal series counts, those too long for the wire do not.
+ * Throws TOO_LARGE for more series than a group may have.
+ */
 function distinct<T>(items: readonly T[], columnOf: (item: T) => Column): T[] {
+  if (items.length > WIRE_LIMITS.seriesPerGroup)
+    throw new AppError(
+      'TOO_LARGE',
+      `${items.length} series were found, ${WIRE_LIMITS.seriesPerGroup} are the most; leave some out by the options of this input.`,
+    );
   const seen = new Set<string>();
   return items.filter((item) => {
     const { name, labels } = columnOf(item);
     const key = `${name}\n${JSON.stringify(labels)}`;
-    if (seen.has(key)) return false;
+    if (key.length > MAX_KEY_CHARS || seen.has(key)) return false;
     seen.add(key);
     return true;
   });

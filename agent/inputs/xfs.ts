@@ -37,6 +37,9 @@ export default defineInput({
   },
 });
 
+/** The kernel writes no more into a file of sysfs. */
+const PAGE_CHARS = 4096;
+
 function metricOf(name: string) {
   return counter(`XFS: ${name.replaceAll('_', ' ')}.`);
 }
@@ -44,7 +47,7 @@ function metricOf(name: string) {
 function deviceRows(folder: string, device: string): Row[] {
   let text: string;
   try {
-    text = readFileSync(join(folder, device, 'stats/stats'), 'utf8');
+    text = readFileSync(join(folder, device, 'stats/stats'), 'utf8').slice(0, PAGE_CHARS);
   } catch (error) {
     // Folders about XFS itself (`debug`), and what was unmounted between listing and reading.
     if (isAbsence(error)) return [];
