@@ -36,8 +36,9 @@ beforeEach(async () => {
       connected: ({ hostname }, _hello, backlog) => said.push(`connected ${hostname} backlog ${backlog}`),
       disconnected: ({ hostname }, cause) => said.push(`disconnected ${hostname} ${cause.kind}`),
       event: ({ hostname }, kind) => said.push(`event ${hostname} ${kind}`),
-      welcomed: () => 0,
-      watched: () => 0,
+      welcomed: ({ hostname }, { capabilities }) => capabilities.length > 0 && said.push(`welcomed ${hostname} ${capabilities.join()}`),
+      watched: ({ hostname }, results) =>
+        said.push(`${hostname} found ${results.map(({ id, up, reason }) => `${id} ${up} ${reason}`).join()}`),
       upChanged: ({ hostname, up }) => said.push(`${hostname} ${up ? 'up' : 'down'}`),
     },
   });
@@ -242,4 +243,41 @@ test('a stopping collector tells its agents to come back', async () => {
   expect(await wire.waitFor('drain')).toMatchObject({ type: 'drain' });
   expect(await wire.closed).toBe(WIRE_CLOSE.goingAway);
   expect(said).not.toContain('web-1 down');
+});
+
+test('assignments, results and single probes go to and from the agent they are of', async () => {
+  const { wire, encoder } = await greet({ capabilities: ['checks'] });
+  expect(said).toContain('welcomed web-1 checks');
+  gateway.assign(WEB.agentId, 3, '{"checks":[],"devices":[]}');
+  gateway.assign('nobody', 4, '{}');
+  expect(await wire.waitFor('assignments')).toEqual({ type: 'assignments', version: 3, json: '{"checks":[],"devices":[]}' });
+
+  const result = { id: 'c1', kind: 'check', timeMs: 1, up: false, reason: 'HTTP 503' } as const;
+  wire.socket.send(frameOf(encoder, (to) => to.message({ type: 'watchResult', results: [result] })));
+  await until(() => said.includes('web-1 found c1 false HTTP 503'));
+
+  const ask = { probe: 'tcp', target: 'db:1', timeoutMs: 1_000, options: '' };
+  const asked = gateway.runProbe(WEB.agentId, ask);
+  const { id } = await wire.waitFor('runProbe');
+  const answer = { type: 'probeResult', id, success: true, durationMs: 2, text: '' } as const;
+  wire.socket.send(frameOf(encoder, (to) => to.message({ ...answer, id: id + 1 })));
+  wire.socket.send(frameOf(encoder, (to) => to.message(answer)));
+  expect(await asked).toEqual(answer);
+  expect(await gateway.runProbe('nobody', ask)).toBeUndefined();
+});
+
+test('a probe nobody answers ends by itself, and with the connection', async () => {
+  const { wire } = await greet();
+  const ask = { probe: 'tcp', target: 'db:1', timeoutMs: 500, options: '' };
+  const silent = gateway.runProbe(WEB.agentId, ask);
+  await wire.waitFor('runProbe');
+  await clock.advance(2_000);
+  const cut = gateway.runProbe(WEB.agentId, ask);
+  await until(() => wire.received.filter(({ type }) => type === 'runProbe').length === 2);
+  wire.socket.terminate();
+  expect([await silent, await cut]).toEqual([undefined, undefined]);
+  await greet();
+  const all = Array.from({ length: 40 }, () => gateway.runProbe(WEB.agentId, ask));
+  const refused = await Promise.race([Promise.all(all.slice(32)), new Promise((resolve) => setImmediate(resolve, 'waits'))]);
+  expect(refused).toEqual(new Array(8).fill(undefined));
 });
