@@ -266,6 +266,7 @@ export async function startCollector({ config, clock, log, webDir, reload }: Col
       engine,
       gateway,
       watch,
+      uptime,
       alerts: () => alerts.list(),
       gaps: (hostId, sinceMs) => inventory.gaps(hostId, sinceMs, clock.now()),
     };

@@ -5,7 +5,7 @@ import { compareAlerts, type Fleet, type KnownHost } from './api/index.ts';
 import type { Gateway } from './gateway/index.ts';
 import type { QueryEngine } from './query/index.ts';
 import type { Store } from './store/index.ts';
-import type { HostWatch } from './uptime/index.ts';
+import type { HostWatch, Uptime } from './uptime/index.ts';
 
 const STRIP_HOSTS_MAX_AGE_MS = 5_000;
 const GAPS_SHOWN_MS = 7 * 86_400_000;
@@ -16,12 +16,13 @@ export interface ViewSources {
   readonly engine: Pick<QueryEngine, 'instant'>;
   readonly gateway: Pick<Gateway, 'agent' | 'isUp'>;
   readonly watch: Pick<HostWatch, 'hosts' | 'host'>;
+  readonly uptime: Pick<Uptime, 'current'>;
   readonly alerts: () => readonly AlertView[];
   readonly gaps: (hostId: string, sinceMs: Millis) => Promise<GapView[]>;
 }
 
-/** Hosts as the fleet view wants them: the inventory's word, corrected by what the gateway sees this moment. */
-export function knownHosts({ gateway, watch }: Pick<ViewSources, 'gateway' | 'watch'>): KnownHost[] {
+/** Hosts as the fleet view wants them: the inventory's word, corrected by what the gateway sees this moment; the verdict's reason says the most. */
+export function knownHosts({ gateway, watch, uptime }: Pick<ViewSources, 'gateway' | 'watch' | 'uptime'>): KnownHost[] {
   return watch.hosts().map((host) => {
     const agent = gateway.agent(host.id);
     return {
@@ -33,7 +34,7 @@ export function knownHosts({ gateway, watch }: Pick<ViewSources, 'gateway' | 'wa
       up: gateway.isUp(host.id),
       lastSeenMs: agent?.lastMessageMs ?? host.lastSeenMs,
       sinceMs: host.sinceMs,
-      absence: agent === undefined ? host.absence : '',
+      absence: agent === undefined ? uptime.current('host', host.id)?.seenReason || host.absence : '',
     };
   });
 }

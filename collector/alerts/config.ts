@@ -85,7 +85,9 @@ export const alertingConfig = z
   .strictObject({
     smtp: smtp.optional().describe('The mail server all email_configs use.'),
     receivers: z.array(receiver).default([]).describe('Who is told, and how.'),
-    route: route.optional().describe('Which alerts go to whom. Without it everything goes to the first receiver, AgentDown at once.'),
+    route: route
+      .optional()
+      .describe('Which alerts go to whom. Without it everything goes to the first receiver, AgentDown and HostDown at once.'),
   })
   .superRefine((config, context) => {
     const names = config.receivers.map(({ name }) => name);
@@ -135,13 +137,13 @@ function checkReceivers(config: RouteConfig, names: readonly string[], path: (st
   for (const [i, child] of (config.routes ?? []).entries()) checkReceivers(child, names, [...path, 'routes', i], context);
 }
 
-/** The route tree; without one, everything goes to the first receiver, and AgentDown without waiting. */
+/** The route tree; without one, everything goes to the first receiver, and AgentDown and HostDown without waiting. */
 export function routeOf(config: AlertingConfig): Route {
   return buildRoute(
     config.route ?? {
       receiver: config.receivers[0]?.name ?? 'nobody',
       group_by: ['alertname'],
-      routes: [{ matchers: ['alertname="AgentDown"'], group_wait: 0, group_interval: 10_000 }],
+      routes: [{ matchers: ['alertname=~"AgentDown|HostDown"'], group_wait: 0, group_interval: 10_000 }],
     },
   );
 }
