@@ -44,10 +44,11 @@ does not have is absent, never zero. The inputs also report themselves as \`node
   return [intro, ...inputs.map(renderInput)].join('\n');
 }
 
-function renderInput({ name, help, metrics, options, intervalMs, slow }: InputDefinition): string {
+function renderInput({ name, help, metrics, options, intervalMs, slow, offByDefault }: InputDefinition): string {
   const rhythm = [
     intervalMs === undefined ? '' : `Read every ${formatDuration(intervalMs)} unless told otherwise.`,
     slow === true ? 'Live mode does not read it more often.' : '',
+    offByDefault === true ? 'Off unless `enabled: true`.' : '',
   ];
   const lines = [`## ${name}`, '', [help, ...rhythm].filter((text) => text !== '').join(' '), ''];
   const given = Object.entries(options ?? {});

@@ -9,7 +9,7 @@ import { createCollector, type InputCollector } from '../../agent/inputs/collect
 import { INPUTS } from '../../agent/inputs/index.ts';
 import { type Exposition, parseExposition } from '../agent/inputs/support.ts';
 
-const SECONDS = Number(process.env.BELLWETHER_CONFORMANCE_SECONDS ?? 20);
+const SECONDS = Number(process.env.BELLWETHER_CONFORMANCE_SECONDS ?? 60);
 const program = findProgram(['prometheus-node-exporter', 'node_exporter']);
 
 /** Its flags, set to our defaults: distributions patch theirs. */
