@@ -104,7 +104,7 @@ withVolumes(
       const before = spoolBytes(spool);
       await eventually(() => (spoolBytes(spool) > before ? true : undefined));
       expect(linesOf(collector.program.output(), 'write-ahead log not written')).toHaveLength(1);
-      expect(linesOf(collector.program.output(), '"level":50').length).toBeLessThanOrEqual(4);
+      expect(linesOf(collector.program.output(), '"level":50').slice(4)).toEqual([]);
       expect(linesOf(agent.program.output(), 'collector cannot store now')).toHaveLength(1);
 
       // A start on the full disk reads what there is.
@@ -152,8 +152,10 @@ withVolumes(
       const againMs = Date.now();
       await eventually(async () => (((await timesOf(collector, 'node_load1')).at(-1) ?? 0) > againMs + 1_000 ? true : undefined));
       expect(linesOf(agent.program.output(), 'spool cannot be written')).toHaveLength(1);
-      const [errors] = await collector.query('bellwether_agent_spool_errors_total');
-      expect(Number(errors?.value[1])).toBeGreaterThanOrEqual(1);
+      await eventually(async () => {
+        const [errors] = await collector.query('bellwether_agent_spool_errors_total');
+        return Number(errors?.value[1]) >= 1 || undefined;
+      }, 30_000);
       await expectNoHole(collector, firstMs);
       expect((await collector.query('bellwether_agent_samples_dropped_total'))[0]?.value[1]).toBe('0');
     } finally {
