@@ -5,7 +5,8 @@ import { type Answer, COLLECTOR, hostVerdict } from './host-verdict.ts';
 import { finalReason, type HostWatch, type Return, type StoredHost } from './host-watch.ts';
 import { type HostReturn, proveHost, type Reading, type Window } from './proof.ts';
 import type { Path } from './reach.ts';
-import { COLLECTOR_OFF, type Uptime } from './uptime.ts';
+import { COLLECTOR_OFF } from './spans.ts';
+import type { Uptime } from './uptime.ts';
 import type { Witnesses } from './witnesses.ts';
 
 /** How often a host whose agent is gone is tried again. */

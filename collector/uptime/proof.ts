@@ -1,6 +1,6 @@
 /** What was learned later about a time without contact. Pure. */
 import type { Millis } from '@bellwether/shared';
-import type { Part } from './spans.ts';
+import { COLLECTOR_OFF, type Part } from './spans.ts';
 
 export interface Reading {
   readonly timeMs: Millis;
@@ -73,7 +73,7 @@ export function proveHost(
 }
 
 function contact(reason: string): string {
-  return reason === 'collector was off' ? `${reason}; ` : 'unreachable from here, ';
+  return reason === COLLECTOR_OFF ? `${reason}; ` : 'unreachable from here, ';
 }
 
 function uncovered({ fromMs, toMs }: Window, back: HostReturn, boots: readonly Millis[]): Part[] {

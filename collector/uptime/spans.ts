@@ -43,6 +43,9 @@ export interface Bar {
   readonly reason: string;
 }
 
+/** Why everything is unknown from the collector's last sign of life to the first word after its start. Never refined: it is what happened. */
+export const COLLECTOR_OFF = 'collector was off';
+
 /** A change of reason alone within this time of a bad span's start replaces the reason: first words are often refined at once. */
 const REFINE_MS = 60_000;
 
@@ -54,7 +57,7 @@ export function stepSpan(open: Span | undefined, verdict: Verdict, reason: strin
   const next: Span = { fromMs: timeMs, toMs: null, seen: verdict, seenReason: reason, proven: verdict, reason };
   if (open === undefined) return [next];
   if (open.seen === verdict && open.seenReason === reason) return [];
-  const isRefined = open.seen === verdict && verdict !== 'up' && timeMs - open.fromMs < REFINE_MS;
+  const isRefined = open.seen === verdict && verdict !== 'up' && open.seenReason !== COLLECTOR_OFF && timeMs - open.fromMs < REFINE_MS;
   if (timeMs <= open.fromMs || isRefined) return [{ ...next, fromMs: open.fromMs }];
   return [{ ...open, toMs: timeMs }, next];
 }

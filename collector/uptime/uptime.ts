@@ -3,10 +3,8 @@ import type { Log, Millis, Stoppable } from '@bellwether/shared';
 import type { UptimeDetail, UptimePage, UptimeQuery, UptimeRow } from '@bellwether/shared/api';
 import type { State } from '../state/index.ts';
 import { type StoredWatched, VerdictHistory, type Watched, type WatchedKind } from './history.ts';
-import { bars, clip, overlay, type Part, type Span, share, stepSpan, type Verdict } from './spans.ts';
+import { bars, COLLECTOR_OFF, clip, overlay, type Part, type Span, share, stepSpan, type Verdict } from './spans.ts';
 
-/** Why everything is unknown from the collector's last sign of life to the first word after its start. */
-export const COLLECTOR_OFF = 'collector was off';
 /** Spans older than this are dropped. */
 const KEPT_MS = 400 * 86_400_000;
 /** Spans one answer lists; newest first. */

@@ -42,6 +42,7 @@ describe('an observation', () => {
     ['from the open span’s start', open, 'down', 'off', 1_000, [[1_000, null, 'down', 'off']]],
     ['from before it', open, 'down', 'off', 10, [[1_000, null, 'down', 'off']]],
     ['a better reason soon', unknown, 'unknown', 'unreachable', 3_000, [[1_000, null, 'unknown', 'unreachable']]],
+    ['the collector’s absence keeps its reason', { ...unknown, seenReason: 'collector was off' }, 'unknown', 'no result yet', 3_000, [[1_000, 3_000, 'unknown', 'collector was off'], [3_000, null, 'unknown', 'no result yet']]], // biome-ignore format: a row
     ['another reason later', unknown, 'unknown', 'off', 90_000, [[1_000, 90_000, 'unknown', 'lost'], [90_000, null, 'unknown', 'off']]], // biome-ignore format: a row
   ])('%s', (_what, before, verdict, reason, at, expected) => {
     const spans = stepSpan(before, verdict, reason, at);
