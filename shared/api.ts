@@ -274,7 +274,7 @@ export interface DevicePort {
   speedBits: number | null;
   adminUp: boolean | null;
   operUp: boolean | null;
-  /** Bits a second over the last 5 minutes. */
+  /** Bits a second between the last two readings. */
   inBps: number | null;
   outBps: number | null;
   errorsPerS: number | null;

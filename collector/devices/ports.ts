@@ -22,10 +22,10 @@ export interface DeviceReadings {
   readonly ports: DevicePort[];
 }
 
-/** Rates are over the last 5 minutes. */
+/** Rates are those between the last two readings: over a longer time they would be too low for a device that was just added. */
 export async function deviceReadings(query: QueryInstant, instance: string, now: Millis): Promise<DeviceReadings> {
   const device = `job="snmp",instance=${JSON.stringify(instance)}`;
-  const rate = (metric: string): string => `rate(${metric}{${device}}[5m])`;
+  const rate = (metric: string): string => `irate(${metric}{${device}}[5m])`;
   const [states, received, sent, errors] = await Promise.all([
     query(`{__name__=~"${[...STATE_METRICS, ...FACTS, ...UPTIME].join('|')}",${device}}`, now),
     query(`${rate('ifHCInOctets')} or ${rate('ifInOctets')}`, now),

@@ -28,6 +28,7 @@ export interface TestAgent {
   readonly requests: Request[];
   /** Replaces what it knows. */
   set(objects: readonly MibObject[]): void;
+  /** Safe twice. */
   stop(): void;
 }
 
@@ -43,6 +44,7 @@ export interface TestAgentOptions {
 export async function startTestAgent(options: TestAgentOptions = {}): Promise<TestAgent> {
   const socket = createSocket('udp4');
   const requests: Request[] = [];
+  let isOpen = true;
   let mib = sorted(options.objects ?? []);
   const reply = (request: Request, objects: readonly MibObject[], error = 0): Buffer =>
     sequence(
@@ -91,7 +93,10 @@ export async function startTestAgent(options: TestAgentOptions = {}): Promise<Te
     set(objects) {
       mib = sorted(objects);
     },
-    stop: () => socket.close(),
+    stop() {
+      if (isOpen) socket.close();
+      isOpen = false;
+    },
   };
 }
 
