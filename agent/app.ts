@@ -18,6 +18,7 @@ import { pingProgram } from './probes/index.ts';
 import { selfMetrics } from './self-metrics.ts';
 import { type AgentConfig, DEFAULT_URL, type Identity } from './settings.ts';
 import { Backlog } from './spool/backlog.ts';
+import type { QueuedRow } from './spool/row.ts';
 import type { SpoolFs } from './spool/spool.ts';
 import { Ticker } from './ticker.ts';
 import { type OpenSocket, openSocket } from './uplink/socket.ts';
@@ -44,6 +45,8 @@ export interface RunningAgent {
 }
 
 const HEARTBEAT_MS = 1_000;
+/** Each check makes a row of its own; one frame, one commit and one acknowledgement do for those of a moment. */
+const GATHER_MS = 250;
 /** A disk that hangs must not keep the agent from ending. */
 const STOP_WITHIN_MS = 5_000;
 
@@ -68,6 +71,9 @@ class Agent implements RunningAgent {
   #plugins: PluginRunner | undefined;
   #watch!: Watch;
   #cancelLive: Cancel = () => {};
+  /** Rows of checks and devices, in the backlog already, that share the next frame. */
+  readonly #gathered: QueuedRow[] = [];
+  #cancelGather: Cancel | undefined;
   #droppedReported = 0;
   #isRenamed = false;
   #stopping: Promise<void> | undefined;
@@ -167,6 +173,7 @@ class Agent implements RunningAgent {
     const timeMs = Math.round(this.#sync.timeAt(clock.monotonic()));
     this.#cancelLive();
     await this.#ticker.stop();
+    this.#offer([]);
     const wasHeard = await this.#uplink.stop(reason);
     if (!wasHeard) await this.#goodbye.write({ reason, timeMs });
     let cancel: Cancel = () => {};
@@ -195,7 +202,7 @@ class Agent implements RunningAgent {
     const rows = readings.map(({ group, series, presence, values }) =>
       this.#backlog.push({ name: group, series }, { timeMs, presence, values }),
     );
-    this.#uplink.offer(rows);
+    this.#offer(rows);
     this.#reportDropped();
   }
 
@@ -230,6 +237,13 @@ class Agent implements RunningAgent {
     this.#uplink.event(kind, Math.round(timeMs + this.#offsetMs()), text);
   }
 
+  /** `rows` behind those that were gathered, which came before them. */
+  #offer(rows: readonly QueuedRow[]): void {
+    this.#cancelGather?.();
+    this.#cancelGather = undefined;
+    this.#uplink.offer([...this.#gathered.splice(0), ...rows]);
+  }
+
   #createInputs(): InputCollector {
     const { config, clock, log } = this.#options;
     const plugins = this.#plugins;
@@ -258,7 +272,8 @@ class Agent implements RunningAgent {
       now: () => this.#sync.timeAt(clock.monotonic()),
       push: ({ group, series, presence, values }, timeMs) => {
         this.#sync.markStamped();
-        this.#uplink.offer([this.#backlog.push({ name: group, series }, { timeMs, presence, values })]);
+        this.#gathered.push(this.#backlog.push({ name: group, series }, { timeMs, presence, values }));
+        this.#cancelGather ??= clock.after(GATHER_MS, () => this.#offer([]));
       },
       report: (result) => this.#uplink.watchResults([result]),
       openDevices: async (host) => {

@@ -1,5 +1,5 @@
 /** Connections of probes: TCP and TLS with what a certificate says. */
-import { readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import {
   connect as connectTls,
@@ -19,6 +19,8 @@ const NO_OPTIONS: ProbeTlsOptions = {};
 const TLS_VERSIONS = { TLS10: 'TLSv1', TLS11: 'TLSv1.1', TLS12: 'TLSv1.2', TLS13: 'TLSv1.3' } as const;
 /** Files of certificates are read again after this. */
 const CONTEXT_KEPT_MS: Millis = 10 * 60_000;
+/** Contexts kept; each distinct tls_config has one. */
+const MAX_CONTEXTS = 100;
 /** A chain is never this long; one that is comes from somebody who plays. */
 const MAX_CHAIN = 16;
 
@@ -38,30 +40,35 @@ export function openTcp(run: ProbeRun, { address, family }: Address, port: numbe
 
 /** TLS contexts by their options: making one reads files and parses certificates, which is too much for every try. */
 export class TlsContexts {
-  readonly #known = new WeakMap<ProbeTlsOptions, { readonly context: SecureContext; readonly madeMs: number }>();
+  readonly #known = new Map<string, { readonly context: Promise<SecureContext>; readonly madeMs: number }>();
 
-  get(options: ProbeTlsOptions, monotonicMs: number): SecureContext {
-    const known = this.#known.get(options);
+  /** Rejects with ProbeFailure when the options cannot be used on this host. */
+  get(options: ProbeTlsOptions, monotonicMs: number): Promise<SecureContext> {
+    const { server_name: _, insecure_skip_verify: __, ...made } = options;
+    const key = JSON.stringify(made);
+    const known = this.#known.get(key);
     if (known !== undefined && monotonicMs - known.madeMs < CONTEXT_KEPT_MS) return known.context;
-    const context = makeContext(options);
-    this.#known.set(options, { context, madeMs: monotonicMs });
+    if (this.#known.size >= MAX_CONTEXTS) this.#known.clear();
+    const context = makeContext(made).catch((cause: unknown) => {
+      this.#known.delete(key);
+      throw new ProbeFailure(`tls_config cannot be used on the agent: ${errorMessage(cause)}`);
+    });
+    this.#known.set(key, { context, madeMs: monotonicMs });
     return context;
   }
 }
 
-function makeContext({ ca, ca_file, cert_file, key_file, min_version }: ProbeTlsOptions): SecureContext {
-  try {
-    return createSecureContext({
-      ca: ca ?? (ca_file === undefined ? undefined : readFileSync(ca_file)),
-      cert: cert_file === undefined ? undefined : readFileSync(cert_file),
-      key: key_file === undefined ? undefined : readFileSync(key_file),
-      minVersion: TLS_VERSIONS[min_version ?? 'TLS12'],
-      // Old versions need what OpenSSL calls security level 0.
-      ...(min_version === 'TLS10' || min_version === 'TLS11' ? { ciphers: 'DEFAULT:@SECLEVEL=0' } : {}),
-    });
-  } catch (cause) {
-    throw new ProbeFailure(`tls_config cannot be used on the agent: ${errorMessage(cause)}`);
-  }
+async function makeContext({ ca, ca_file, cert_file, key_file, min_version }: ProbeTlsOptions): Promise<SecureContext> {
+  const file = (path: string | undefined) => (path === undefined ? undefined : readFile(path));
+  const [trusted, cert, key] = await Promise.all([ca ?? file(ca_file), file(cert_file), file(key_file)]);
+  return createSecureContext({
+    ca: trusted,
+    cert,
+    key,
+    minVersion: TLS_VERSIONS[min_version ?? 'TLS12'],
+    // Old versions need what OpenSSL calls security level 0.
+    ...(min_version === 'TLS10' || min_version === 'TLS11' ? { ciphers: 'DEFAULT:@SECLEVEL=0' } : {}),
+  });
 }
 
 /**
@@ -76,12 +83,13 @@ export async function startTls(
   options: ProbeTlsOptions = NO_OPTIONS,
 ): Promise<TLSSocket> {
   const name = options.server_name ?? host;
+  const secureContext = await run.within('tls', contexts.get(options, run.tools.clock.monotonic()));
   const secure = run.own(
     connectTls({
       socket,
       host: name,
       ...(isIP(name) === 0 ? { servername: name } : {}),
-      secureContext: contexts.get(options, run.tools.clock.monotonic()),
+      secureContext,
       ALPNProtocols: ['http/1.1'],
       rejectUnauthorized: false, // judged below: what the certificate says is worth knowing in any case
     }),

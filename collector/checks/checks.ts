@@ -75,6 +75,8 @@ const MAX_ASKED = 4;
 const RECONFIRM_MS: Millis = 15_000;
 /** Beyond two intervals, for the first result of an agent that has just got a check. */
 const STANDS_MS: Millis = 10_000;
+/** Of what agents say; longer words are cut. */
+const MAX_REASON = 1_000;
 /** Answers at a time; further confirmations wait for the next sweep. */
 const MAX_CONFIRMING = 50;
 
@@ -87,7 +89,8 @@ interface Agent {
 
 interface Watched {
   readonly check: Check;
-  agents: string[];
+  /** Who runs it, in an order that stays. */
+  agents: ReadonlySet<string>;
   readonly results: Map<string, WatchResult>;
   state: CheckState;
   isConfirming: boolean;
@@ -216,7 +219,7 @@ class CheckService implements Checks {
   }
 
   assignmentsFor(agentId: string): CheckAssignment[] {
-    return [...this.#watched.values()].filter(({ agents }) => agents.includes(agentId)).map(({ check }) => check.assignment);
+    return [...this.#watched.values()].filter(({ agents }) => agents.has(agentId)).map(({ check }) => check.assignment);
   }
 
   agentConnected(agentId: string, hostname: string, capabilities: readonly string[]): void {
@@ -235,8 +238,8 @@ class CheckService implements Checks {
     const one = result.kind === 'check' ? this.#watched.get(result.id) : undefined;
     if (one === undefined) return false;
     // An agent tells all it knows as it connects, which may be before it is placed again.
-    one.results.set(agentId, result);
-    if (!one.agents.includes(agentId)) return false;
+    one.results.set(agentId, { ...result, reason: result.reason.slice(0, MAX_REASON) });
+    if (!one.agents.has(agentId)) return false;
     this.#judge(one);
     return true;
   }
@@ -261,7 +264,7 @@ class CheckService implements Checks {
       sinceMs: now,
       agents: [],
     };
-    const one: Watched = { check, agents: [], results: new Map(), state, isConfirming: false, confirmAfterMs: 0, standsUntilMs: 0 };
+    const one: Watched = { check, agents: new Set(), results: new Map(), state, isConfirming: false, confirmAfterMs: 0, standsUntilMs: 0 };
     this.#watched.set(id, one);
     this.#isDirty = true;
     this.#tell(one, false);
@@ -291,13 +294,13 @@ class CheckService implements Checks {
     this.#watched.set(check.assignment.id, { ...before, check, results, state, isConfirming: false, confirmAfterMs: 0, standsUntilMs });
     this.#isDirty = true;
     this.#tell(this.#watched.get(check.assignment.id)!, false);
-    if (!isSame) this.#options.assigned(before.agents);
+    if (!isSame) this.#options.assigned([...before.agents]);
   }
 
   #drop(one: Watched): void {
     this.#watched.delete(one.check.assignment.id);
     this.#tell(one, true);
-    this.#options.assigned(one.agents);
+    this.#options.assigned([...one.agents]);
   }
 
   #named(name: string): Watched | undefined {
@@ -349,16 +352,17 @@ class CheckService implements Checks {
     this.counters.unplaced = 0;
     for (const one of this.#watched.values()) {
       const { id, probe, intervalMs } = one.check.assignment;
-      const agents = place({ id, probe, agents: one.check.agents }, candidates, one.agents);
-      if (agents.length === 0) this.counters.unplaced++;
-      const changed = [...agents.filter((a) => !one.agents.includes(a)), ...one.agents.filter((a) => !agents.includes(a))];
+      const agents = new Set(place({ id, probe, agents: one.check.agents }, candidates, [...one.agents]));
+      if (agents.size === 0) this.counters.unplaced++;
+      const left = [...one.agents].filter((agentId) => !agents.has(agentId));
+      const changed = [...left, ...[...agents].filter((agentId) => !one.agents.has(agentId))];
       if (changed.length > 0) {
-        for (const agentId of one.agents) if (!agents.includes(agentId)) one.results.delete(agentId);
+        for (const agentId of left) one.results.delete(agentId);
         one.agents = agents;
         one.standsUntilMs = now + 2 * intervalMs + STANDS_MS;
         for (const agentId of changed) touched.add(agentId);
       }
-      if (changed.length > 0 || agents.length === 0) this.#judge(one);
+      if (changed.length > 0 || agents.size === 0) this.#judge(one);
     }
     if (touched.size > 0) this.#options.assigned([...touched]);
   }
@@ -374,7 +378,7 @@ class CheckService implements Checks {
   // ------------------------------------------------ what they found
 
   #votes(one: Watched): Vote[] {
-    return one.agents.flatMap((agentId) => {
+    return [...one.agents].flatMap((agentId) => {
       const result = one.results.get(agentId);
       return result === undefined ? [] : { host: this.#hostOf(agentId), up: result.up, reason: result.reason };
     });
@@ -387,7 +391,7 @@ class CheckService implements Checks {
   #judge(one: Watched): void {
     const opinion = opinionOf(this.#votes(one));
     if (opinion.kind === 'none') {
-      if (one.agents.length > 0 && one.standsUntilMs > 0 && one.state.verdict !== 'unknown') return;
+      if (one.agents.size > 0 && one.standsUntilMs > 0 && one.state.verdict !== 'unknown') return;
       return this.#settle(one, 'unknown', this.#whyUnknown(one), '');
     }
     if (opinion.kind === 'up') return this.#settle(one, 'up', '', opinion.note);
@@ -409,15 +413,12 @@ class CheckService implements Checks {
   }
 
   #whyUnknown({ agents, check }: Watched): string {
-    if (agents.length > 0) {
-      const waiting = agents.slice(0, 3).map((agentId) => this.#hostOf(agentId));
-      return `no result yet from ${waiting.join(', ')}${agents.length > 3 ? ' and others' : ''}`;
+    if (agents.size > 0) {
+      const waiting = [...agents].slice(0, 3).map((agentId) => this.#hostOf(agentId));
+      return `no result yet from ${waiting.join(', ')}${agents.size > 3 ? ' and others' : ''}`;
     }
-    const what =
-      check.assignment.probe === 'icmp'
-        ? 'no agent that may run it is connected and has fping or ping'
-        : 'no agent that may run it is connected';
-    return what;
+    const able = check.assignment.probe === 'icmp' ? ' and has fping or ping' : '';
+    return `no agent that may run it is connected${able}`;
   }
 
   /** Other agents try once; more than half of all decide. */
@@ -428,7 +429,7 @@ class CheckService implements Checks {
     const others = [...this.#candidates(clock.now()).values()].filter(
       (candidate) =>
         this.#agents.get(candidate.agentId)?.isConnected === true &&
-        !one.agents.includes(candidate.agentId) &&
+        !one.agents.has(candidate.agentId) &&
         mayRun(one.check.agents, probe, candidate),
     );
     const asked = byRank(id, others).slice(0, MAX_ASKED);
@@ -469,7 +470,7 @@ class CheckService implements Checks {
   }
 
   #stateOf(one: Watched): CheckState {
-    const agents = one.agents.map((agentId) => {
+    const agents = [...one.agents].map((agentId) => {
       const result = one.results.get(agentId);
       const found =
         result === undefined ? { up: null, reason: '', timeMs: null } : { up: result.up, reason: result.reason, timeMs: result.timeMs };
