@@ -6,10 +6,10 @@ import { join } from 'node:path';
 import { type Cancel, type Clock, type Log, type Millis, StopStack } from '@bellwether/shared';
 import type { AgentSettings, GoodbyeReason, LiveMode, Welcome } from '@bellwether/shared/wire';
 import { type ClockJump, ClockSync } from './clock-sync.ts';
+import { inputsHere } from './elsewhere/index.ts';
 import { FactsWatch } from './facts/watch.ts';
 import { writeIdentity } from './identity.ts';
 import { createCollector, DEFAULT_INTERVAL_MS, type InputCollector } from './inputs/collect.ts';
-import { INPUTS } from './inputs/index.ts';
 import { KeptSettings } from './kept-settings.ts';
 import { GoodbyeNote, readBootId } from './last-goodbye.ts';
 import { pluginsInput } from './plugins/input.ts';
@@ -248,7 +248,7 @@ class Agent implements RunningAgent {
     const { config, clock, log } = this.#options;
     const plugins = this.#plugins;
     return createCollector({
-      ...(plugins === undefined ? {} : { definitions: [...INPUTS, pluginsInput(() => plugins.runs())] }),
+      definitions: [...inputsHere(config.paths), ...(plugins === undefined ? [] : [pluginsInput(() => plugins.runs())])],
       paths: config.paths,
       baseLabels: { ...config.tags, job: 'node', instance: this.#hostname },
       inputs: config.inputs,

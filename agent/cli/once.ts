@@ -11,6 +11,7 @@ import {
   silentLog,
   systemClock,
 } from '@bellwether/shared';
+import { inputsHere } from '../elsewhere/index.ts';
 import { createCollector, type InputSettings } from '../inputs/collect.ts';
 import type { Collection, HostPaths } from '../inputs/input.ts';
 
@@ -23,7 +24,14 @@ export interface OnceOptions {
 
 /** Reads every input once. Series carry no job and instance: whoever takes the text in adds its own. The agent's own metrics are left out. */
 export async function runOnce({ paths, inputs, clock = systemClock, log = silentLog }: OnceOptions = {}): Promise<string> {
-  const collector = createCollector({ paths, inputs: { ...inputs, agent_self: { enabled: false } }, baseLabels: {}, clock, log });
+  const collector = createCollector({
+    definitions: inputsHere({ procfs: paths?.procfs ?? '/proc' }),
+    paths,
+    inputs: { ...inputs, agent_self: { enabled: false } },
+    baseLabels: {},
+    clock,
+    log,
+  });
   try {
     return onceText(await collector.collect(clock.now()));
   } finally {

@@ -67,6 +67,7 @@ import thermalZone from './thermal-zone.ts';
 import time from './time.ts';
 import udpQueues from './udp-queues.ts';
 import uname from './uname.ts';
+import updates from './updates.ts';
 import users from './users.ts';
 import vmstat from './vmstat.ts';
 import watchdog from './watchdog.ts';
@@ -143,6 +144,7 @@ export const INPUTS: readonly InputDefinition[] = [
   time,
   udpQueues,
   uname,
+  updates,
   users,
   vmstat,
   watchdog,
