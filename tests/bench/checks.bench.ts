@@ -1,24 +1,37 @@
-/** What an agent's CPU pays for 200 HTTP checks every 10 s (budget: 5 % of a core), against a server on loopback. */
+/** What an agent's CPU pays for 200 HTTP checks every 10 s (budget: 5 % of a core), against a server on loopback. Arguments: the probes; all. */
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { createServer as createHttps } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { startTestAgent, startTestCollector } from '../support/bellwether.ts';
-import { cpuBetween, eventually, readCpu } from '../support/process.ts';
+import { cpuBetween, eventually, ROOT, readCpu } from '../support/process.ts';
 
 const CHECKS = 200;
 const WARM_UP_MS = 25_000;
 const MEASURED_MS = 60_000;
-const PROBES = ['none', 'tcp', 'http', 'icmp'] as const;
+const PROBES = ['none', 'tcp', 'http', 'https', 'icmp'] as const;
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-const server = createServer((_request, response) => response.end('x'.repeat(2_000)));
-await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-const { port } = server.address() as AddressInfo;
-const target = { none: '', tcp: `127.0.0.1:${port}`, http: `http://127.0.0.1:${port}/`, icmp: '127.0.0.1' };
+const certificates = join(ROOT, 'tests/agent/probes/certificates');
+const keys = { key: readFileSync(join(certificates, 'server.key')), cert: readFileSync(join(certificates, 'good.pem')) };
+const answer: Parameters<typeof createServer>[1] = (_request, response) => void response.end('x'.repeat(2_000));
+const servers = [createServer(answer), createHttps(keys, answer)];
+const [port, tlsPort] = await Promise.all(
+  servers.map(async (server) => {
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    return (server.address() as AddressInfo).port;
+  }),
+);
+const target = { none: '', tcp: `127.0.0.1:${port}`, http: `http://127.0.0.1:${port}/`, https: `https://127.0.0.1:${tlsPort}/` };
+const asked = process.argv.slice(2);
 
 for (const probe of PROBES) {
+  if (asked.length > 0 && !asked.includes(probe)) continue;
   const lines = Array.from({ length: probe === 'none' ? 0 : CHECKS }, (_, i) => {
     const address = probe === 'icmp' ? `127.0.0.${1 + i}` : target[probe];
-    return `  - {name: "c${i}", probe: ${probe}, target: "${address}", interval: 10s, timeout: 2s}\n`;
+    const kind = probe === 'https' ? `http, http: {tls_config: {ca_file: ${join(certificates, 'ca.pem')}}}` : probe;
+    return `  - {name: "c${i}", probe: ${kind}, target: "${address}", interval: 10s, timeout: 2s}\n`;
   });
   const collector = await startTestCollector({ config: lines.length === 0 ? '' : `checks:\n${lines.join('')}` });
   const agent = await startTestAgent(collector);
@@ -32,4 +45,4 @@ for (const probe of PROBES) {
   await agent.stop();
   await collector.stop();
 }
-server.close();
+for (const server of servers) server.close();
