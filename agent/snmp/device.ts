@@ -141,11 +141,7 @@ export class Device {
   }
 
   async #read(poll: Poll, timeMs: Millis, beganMs: number): Promise<void> {
-    await this.#host.turn();
-    this.#session ??= await this.#host.open(this.assignment);
-    const session = this.#session;
-    if (this.#stopped) throw new SnmpFailure('network', 'stopped');
-    await this.#readSystem(session, poll);
+    const session = await this.#begin(poll);
     this.#watchSystem(poll, timeMs, beganMs);
     const xTable = await this.#table(session, poll, 'ifXTable', X_REQUEST);
     const request = ifRequest(this.#needsNarrow || xTable.rows.size === 0);
@@ -159,6 +155,31 @@ export class Device {
       this.#push(this.#further[i]!.read(named), timeMs);
     }
     if (!poll.isOver && !this.#isLookedForLater('scalars')) await this.#readFurtherScalars(session, poll);
+  }
+
+  /** The session in which the device told of itself. */
+  async #begin(poll: Poll): Promise<SnmpSession> {
+    const isOld = this.#session !== undefined;
+    try {
+      const session = await this.#open();
+      await this.#readSystem(session, poll);
+      return session;
+    } catch (error) {
+      // A device that restarted may count its SNMPv3 time anew, which a session from before takes for a replayed message.
+      if (!isOld || !(error instanceof SnmpFailure) || error.kind !== 'denied') throw error;
+      this.#drop();
+      const session = await this.#open();
+      await this.#readSystem(session, poll);
+      return session;
+    }
+  }
+
+  async #open(): Promise<SnmpSession> {
+    await this.#host.turn();
+    this.#session ??= await this.#host.open(this.assignment);
+    if (!this.#stopped) return this.#session;
+    this.#drop();
+    throw new SnmpFailure('network', 'stopped');
   }
 
   async #readSystem(session: SnmpSession, poll: Poll): Promise<void> {

@@ -44,9 +44,11 @@ const USERS = [
   ['sha512', 'aes256b', 'SHA-512', 'AES-256'],
 ] as const;
 
-async function startSnmpd(): Promise<number> {
-  const port = await freeUdpPort();
+async function startSnmpd(port?: number, more: readonly string[] = [], kept = ''): Promise<number> {
+  port ??= await freeUdpPort();
   const home = mkdtempSync(join(folder, 'snmpd-'));
+  mkdirSync(join(home, 'persistent'));
+  writeFileSync(join(home, 'persistent/snmpd.conf'), kept);
   const users = USERS.map(
     ([auth, priv, itsAuth, itsPriv]) =>
       `createUser ${auth}${priv} ${itsAuth} ${KEYS.auth} ${itsPriv} ${KEYS.priv}\nrouser ${auth}${priv} priv`,
@@ -62,6 +64,7 @@ async function startSnmpd(): Promise<number> {
       'rouser plain auth',
       'createUser open',
       'rouser open noauth',
+      ...more,
       '',
     ].join('\n'),
   );
@@ -69,7 +72,7 @@ async function startSnmpd(): Promise<number> {
     '-f',
     '-C',
     '-c',
-    join(home, 'snmpd.conf'),
+    `${join(home, 'snmpd.conf')},${join(home, 'persistent/snmpd.conf')}`,
     '-Loe',
     '-r',
     '-I',
@@ -288,6 +291,19 @@ describe('snmpd', () => {
       expect(results[0]!.reason).toMatch(reason);
       expect(results[0]!.reason).not.toMatch(/key$|not-the-key|the-auth-key/);
     }
+  });
+
+  withSnmpd('v3: a device that forgot how often it restarted is read at once', async () => {
+    const id = '0x80001f888062656c6c';
+    const port = await startSnmpd(undefined, [`exactEngineID ${id}`], `engineBoots 7\noldEngineID ${id}\n`);
+    const credentials = { version: '3', user: 'plain', level: 'authNoPriv', auth: { protocol: 'sha224', key: KEYS.auth } } as const;
+    const { device, results, poll } = deviceLab(assignmentOf({ port, timeoutMs: 2_000, credentials }));
+    await poll();
+    await stops.pop()!();
+    await startSnmpd(port, [`exactEngineID ${id}`]);
+    await poll();
+    device.stop();
+    expect(results).toMatchObject([{ up: true, reason: '' }]);
   });
 
   (SNMPD === undefined || EXPORTER === undefined ? test.skip : test)('agrees with snmp_exporter', async () => {
