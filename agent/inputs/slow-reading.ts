@@ -18,8 +18,10 @@ export function slowReading<T>({ run, show, close }: SlowReadingOptions<T>): Inp
   /** Ends the tick's wait. */
   let finish: ((failure?: { readonly cause: unknown }) => void) | undefined;
   let nowMs = 0;
+  let startedMs = 0;
 
   const start = (timeMs: number): void => {
+    startedMs = timeMs;
     running = run(timeMs).then(
       (answer) => {
         running = undefined;
@@ -41,8 +43,10 @@ export function slowReading<T>({ run, show, close }: SlowReadingOptions<T>): Inp
         finish = (failure) => {
           finish = undefined;
           if (failure !== undefined) return reject(failure.cause);
-          if (latest !== undefined && Math.abs(nowMs - latest.timeMs) <= MAX_AGE_MS) show(latest.answer);
-          else if (latest !== undefined) return reject(new Error(`no answer for more than ${MAX_AGE_MS / 1000} s`));
+          // Before the first answer there is nothing to show, but time to wait for it.
+          if (Math.abs(nowMs - (latest?.timeMs ?? startedMs)) > MAX_AGE_MS)
+            return reject(new Error(`no answer for more than ${MAX_AGE_MS / 1000} s`));
+          if (latest !== undefined) show(latest.answer);
           resolve();
         };
       });

@@ -27,6 +27,7 @@ const OPTIONS = {
   ksmd: { enabled: true },
   lnstat: { enabled: true },
   meminfo_numa: { enabled: true },
+  processes: { enabled: true },
   pcidevice: { enabled: true },
   slabinfo: { enabled: true },
   softirqs: { enabled: true },
@@ -65,10 +66,10 @@ const NOT_THERE = [
 const NOT_BUILT: readonly (readonly [RegExp, string])[] = [
   [/^node_(bcachefs|mountstats)_/, 'rare, and a lot of series'],
   [/^node_(qdisc|wifi|network_route|tcp_connection|netdev)_?/, 'network features that few hosts use'],
-  [/^node_(processes|swap|swaps)_?/, 'off by default in node_exporter'],
+  [/^node_swaps?_?/, 'off by default in node_exporter'],
   [
-    /^node_(textfile|wifi|exporter|logind|ntp|supervisord|systemd|perf|runit|timex)_/,
-    'another part of the agent, or impossible in Node (timex)',
+    /^node_(textfile_mtime|wifi|exporter|logind|ntp|supervisord|systemd|perf|runit|timex)_/,
+    'its files are not in the corpus, or impossible in Node (timex)',
   ],
   [/^node_arp_states|^node_disk_device_mapper_backing|^node_selinux/, 'netlink, or newer than our choice'],
   [/^(go|process|promhttp|testmetric1|testmetric2)_/, 'about node_exporter itself'],
