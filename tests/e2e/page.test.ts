@@ -50,7 +50,8 @@ describeInBrowser(`the page in a browser${missing === '' ? '' : ` (skipped: ${mi
   afterEach(async () => {
     await Promise.all(browser.contexts().map((context) => context.close()));
     await server.stop();
-    // A refused sign-in and a cut socket are what some tests are about, and suites beside this one make network devices; anything else in the console is a fault.
+    // A refused sign-in and a cut socket are what some tests are about, and suites beside this one make network devices; anything else is a
+    // fault.
     expect(complaints.filter((text) => !/status of 401|\/live' failed|ERR_NETWORK_CHANGED/.test(text))).toEqual([]);
   });
 
