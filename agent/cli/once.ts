@@ -52,16 +52,23 @@ export function onceText({ readings }: Collection): string {
     for (const [i, { labels, type, help }] of series.entries()) {
       if (!isPresent(presence, i) || isStaleAt(values, i)) continue;
       const name = labelValue(labels, METRIC_NAME);
-      let family = families.get(name);
+      const familyName = familyOf(name, type);
+      let family = families.get(familyName);
       if (family === undefined) {
         family = { type, help, lines: [] };
-        families.set(name, family);
+        families.set(familyName, family);
       }
       family.lines.push({ key: labelsKey(labels), text: `${seriesText(name, labelsToRecord(labels))} ${values[i]}` });
     }
   }
   const names = [...families.keys()].sort();
   return names.map((name) => familyText(name, families.get(name)!)).join('');
+}
+
+/** A histogram or summary is announced without the suffixes its series have. */
+function familyOf(name: string, type: string): string {
+  if (type === 'histogram') return name.replace(/_(bucket|sum|count)$/, '');
+  return type === 'summary' ? name.replace(/_(sum|count)$/, '') : name;
 }
 
 function familyText(name: string, { type, help, lines }: Family): string {

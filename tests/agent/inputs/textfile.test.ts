@@ -1,7 +1,9 @@
 import { chmodSync, renameSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { SteppedClock, silentLog } from '@bellwether/shared';
+import { runOnce } from '../../../agent/cli/once.ts';
 import { createCollector } from '../../../agent/inputs/collect.ts';
+import { parseExposition } from '../../../agent/inputs/exposition.ts';
 import textfile, { assemble } from '../../../agent/inputs/textfile.ts';
 import { rowOf, TempTree } from './support.ts';
 
@@ -97,6 +99,25 @@ test('labels that the agent sets itself are renamed', async () => {
   expect(await reader({ job: 'node', instance: 'h', site: 'b' }, ['a'])()).toMatchObject({
     'x{exported_exported_job=mine,exported_job=theirs,exported_site=a,instance=h,job=node,site=b}': 1,
   });
+});
+
+test('histograms and summaries are printed as they were written', async () => {
+  const text = `# HELP h Time.
+# TYPE h histogram
+h_bucket{le="+Inf"} 2
+h_count 2
+h_sum 3
+# HELP s Size.
+# TYPE s summary
+s{quantile="0.5"} 1
+s_count 4
+s_sum 9
+`;
+  put('a/one.prom', text);
+  const printed = await runOnce({ paths: tree.paths, inputs: { textfile: { options: { directories: [join(tree.root, 'a')] } } } });
+  const ours = printed.split('\n').filter((line) => /^(# \w+ )?[hs](_\w+)?(\{.*\})? /.test(line));
+  expect(ours.sort()).toEqual(text.trimEnd().split('\n').sort());
+  expect(parseExposition(printed).length).toBeGreaterThan(2);
 });
 
 test('series beyond the bound leave out the files that bring them', () => {
