@@ -286,7 +286,7 @@ export async function startCollector({ config, clock, log, webDir, reload }: Col
     );
 
     const self = new SelfMetrics();
-    registerSelfMetrics(self, { store, gateway, alerts, rules, live, uptime, verdicts, clock });
+    registerSelfMetrics(self, { store, gateway, alerts, rules, live, uptime, verdicts, checks, clock });
     stops.defer(
       'self metrics',
       clock.every(SELF_INTERVAL_MS, () =>

@@ -3,6 +3,7 @@ import type { Clock } from '@bellwether/shared';
 import { WIRE_CLOSE } from '@bellwether/shared/wire';
 import type { Alerts } from './alerts/index.ts';
 import type { LiveHub } from './api/index.ts';
+import type { Checks } from './checks/index.ts';
 import type { Gateway } from './gateway/index.ts';
 import type { Rules } from './rules/index.ts';
 import type { SelfMetrics } from './self-metrics.ts';
@@ -18,12 +19,13 @@ export interface SelfMetricSources {
   readonly live: LiveHub;
   readonly uptime: Uptime;
   readonly verdicts: HostVerdicts;
+  readonly checks: Checks;
   readonly clock: Clock;
 }
 
 export function registerSelfMetrics(
   self: SelfMetrics,
-  { store, gateway, alerts, rules, live, uptime, verdicts, clock }: SelfMetricSources,
+  { store, gateway, alerts, rules, live, uptime, verdicts, checks, clock }: SelfMetricSources,
 ): void {
   const started = clock.now() / 1_000;
   self.add('bellwether_build_info', 'gauge', 'Version of the collector.', () => 1, { version: VERSION });
@@ -33,6 +35,20 @@ export function registerSelfMetrics(
     return (user + system) / 1e6;
   });
   self.add('process_resident_memory_bytes', 'gauge', 'Memory the collector holds.', () => process.memoryUsage.rss());
+
+  self.add('bellwether_checks_unplaced', 'gauge', 'Checks that no agent can run now.', () => checks.counters.unplaced);
+  self.add(
+    'bellwether_check_confirmations_total',
+    'counter',
+    'Times other agents were asked before a check went down.',
+    () => checks.counters.confirmations,
+  );
+  self.add(
+    'bellwether_check_vetoes_total',
+    'counter',
+    'Times they reached the target and the check stayed up.',
+    () => checks.counters.vetoes,
+  );
 
   const { counters } = gateway;
   self.add('bellwether_gateway_agents', 'gauge', 'Agents connected now.', () => gateway.agents().length);
