@@ -28,6 +28,10 @@ export interface DeviceHost {
 
 /** Tables and objects a device did not have are looked for again this often. */
 const LOOK_AGAIN_MS: Millis = 10 * 60_000;
+/** What made a device be asked for less may have been a bad hour of the network. */
+const FULL_SIZE_AGAIN_MS: Millis = 60 * 60_000;
+/** A reading is given up after this share of the interval, so that the next one starts in time. */
+const DEADLINE_RATIO = 0.9;
 /** A reason names this many troubles. */
 const MAX_PROBLEMS = 3;
 
@@ -70,6 +74,7 @@ export class Device {
   readonly #size: BulkSize = { repetitions: DEFAULT_REPETITIONS };
   /** When each part that was absent is looked for again, by its name. */
   readonly #lookAgain = new Map<string, number>();
+  #fullSizeAtMs: number;
   #session: SnmpSession | undefined;
   #needsNarrow = true;
   #polling = false;
@@ -80,6 +85,7 @@ export class Device {
   constructor(assignment: DeviceAssignment, host: DeviceHost) {
     this.assignment = assignment;
     this.#host = host;
+    this.#fullSizeAtMs = host.clock.monotonic() + FULL_SIZE_AGAIN_MS;
     this.#scalars = this.#group('', SCALAR_COLUMNS);
     this.#further = FURTHER.map(({ name, columns }) => this.#group(`/${name}`, columns));
   }
@@ -96,9 +102,13 @@ export class Device {
     const { clock, now } = this.#host;
     const timeMs = Math.round(now());
     const beganMs = clock.monotonic();
+    if (beganMs >= this.#fullSizeAtMs) {
+      this.#fullSizeAtMs = beganMs + FULL_SIZE_AGAIN_MS;
+      this.#size.repetitions = DEFAULT_REPETITIONS;
+    }
     const poll: Poll = { scalars: new Map(), problems: [], incomplete: 0, varbinds: 0, isOver: false };
     let isLate = false;
-    const cancel = clock.after(this.assignment.intervalMs, () => {
+    const cancel = clock.after(this.assignment.intervalMs * DEADLINE_RATIO, () => {
       isLate = true;
       this.#drop();
     });
@@ -317,7 +327,7 @@ export class Device {
   }
 
   #lateText(): string {
-    return `reading it took longer than its interval of ${this.assignment.intervalMs / 1000} s`;
+    return `reading it took too long for its interval of ${this.assignment.intervalMs / 1000} s`;
   }
 }
 

@@ -36,17 +36,29 @@ export async function walkTable(
   maxRows = MAX_ROWS,
 ): Promise<TableRead> {
   const walk = new Walk(request, maxRows);
+  /** What was asked for before silence made it less; undefined when no smaller question is open. */
+  let former: number | undefined;
+  let hasAskedLess = false;
   while (walk.cursor !== undefined) {
     await turn();
     try {
       walk.requests++;
       walk.take(await session.getBulk(walk.cursor, size.repetitions));
+      former = undefined;
     } catch (error) {
       if (!(error instanceof SnmpFailure)) throw error;
-      if (error.kind === 'too-big' && size.repetitions > 1) size.repetitions = Math.max(1, size.repetitions >> 1);
-      else walk.end(error.message);
-      if (error.kind === 'silent') size.repetitions = Math.max(1, size.repetitions >> 1); // some drop what they would have to fragment
-      if (walk.cursor === undefined && error.kind !== 'too-big' && error.kind !== 'error' && walk.varbinds === 0) throw error;
+      if (error.kind === 'too-big' && size.repetitions > 1) {
+        size.repetitions >>= 1;
+      } else if (error.kind === 'silent' && size.repetitions > 1 && !hasAskedLess) {
+        // Some devices, and networks, drop what has to be sent in fragments. If a smaller question is answered, that is what it was.
+        hasAskedLess = true;
+        former = size.repetitions;
+        size.repetitions = Math.max(1, size.repetitions >> 2);
+      } else {
+        size.repetitions = former ?? size.repetitions;
+        if (walk.varbinds === 0 && error.kind !== 'too-big' && error.kind !== 'error') throw error;
+        walk.end(error.message);
+      }
     }
   }
   return walk;

@@ -1,5 +1,6 @@
 /** Devices that do what they must not: each ends in a reason in words, in bounded time and memory, and hurts nothing else. */
 
+import { createSocket } from 'node:dgram';
 import { silentLog, systemClock } from '@bellwether/shared';
 import type { DeviceAssignment, WatchResult } from '@bellwether/shared/assignments';
 import { afterEach, expect, test } from '@jest/globals';
@@ -83,31 +84,57 @@ test.each<[string, number]>([
   expect(results[0]!.reason).toMatch(/^the answer (is no SNMP|cannot be used)|^no answer/);
 });
 
-test('every cut of a real answer ends in a reason, never in a crash', async () => {
-  const { createSocket } = await import('node:dgram');
-  const honestAgent = await startTestAgent({ objects: honest, maxBytes: 400 });
-  stops.push(honestAgent.stop);
-  let cut = 0;
-  // A relay between poller and agent that cuts each answer to a table short.
+/** Between a poller and an honest agent; `spoil` changes each answer. */
+async function relay(spoil: (answer: Buffer) => Buffer): Promise<DeviceLab> {
+  const agent = await startTestAgent({ objects: honest, maxBytes: 400 });
   const front = createSocket('udp4');
   const back = createSocket('udp4');
   let from: { port: number; address: string } | undefined;
   front.on('message', (message, sender) => {
     from = sender;
-    back.send(message, honestAgent.port, '127.0.0.1');
+    back.send(message, agent.port, '127.0.0.1');
   });
-  back.on('message', (message) => front.send(message.subarray(0, message.length - cut), from!.port, from!.address));
+  back.on('message', (message) => front.send(spoil(message), from!.port, from!.address));
   await new Promise<void>((resolve) => front.bind(0, '127.0.0.1', resolve));
+  const made = deviceLab(assignmentOf({ port: front.address().port, timeoutMs: 80, retries: 0 }));
   stops.push(
+    agent.stop,
+    () => made.device.stop(),
     () => front.close(),
     () => back.close(),
   );
-  const { device, results } = deviceLab(assignmentOf({ port: front.address().port, timeoutMs: 15, retries: 0 }));
-  stops.push(() => device.stop());
-  for (cut = 1; cut < 150; cut += 3) await device.poll();
+  return made;
+}
+
+test('every cut of a real answer ends in a reason, never in a crash', async () => {
+  let cut = 0;
+  const { device, results } = await relay((answer) => answer.subarray(0, answer.length - cut));
+  for (cut = 1; cut < 120; cut += 7) await device.poll();
   expect(results.length).toBeGreaterThan(0);
   expect(results.every(({ up, reason }) => !up || reason !== '')).toBe(true);
   cut = 0;
+  await device.poll();
+  expect(device.result).toMatchObject({ up: true, reason: '' });
+});
+
+const SEED = Number(process.env.FUZZ_SEED ?? 20);
+test(`answers with wrong bytes end in a result, never in a crash (FUZZ_SEED=${SEED})`, async () => {
+  let state = SEED;
+  const random = (below: number): number => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return Math.floor((state / 2 ** 32) * below);
+  };
+  let isHonest = false;
+  const { device, results } = await relay((answer) => {
+    if (isHonest || random(3) > 0) return answer;
+    const spoiled = Buffer.from(answer);
+    for (let i = 0; i <= random(4); i++) spoiled[random(spoiled.length)] = random(256);
+    return spoiled;
+  });
+  for (let i = 0; i < 40; i++) await device.poll();
+  expect(results.length).toBeGreaterThan(3);
+  isHonest = true;
+  await device.poll();
   await device.poll();
   expect(device.result).toMatchObject({ up: true, reason: '' });
 });
@@ -146,7 +173,7 @@ test('a slow device is cut off after its interval', async () => {
   });
   stops.push(() => device.stop(), agent.stop);
   await poll();
-  expect(results).toMatchObject([{ reason: 'reading it took longer than its interval of 0.15 s' }]);
+  expect(results).toMatchObject([{ reason: 'reading it took too long for its interval of 0.15 s' }]);
 });
 
 test('dead devices do not delay a live one', async () => {

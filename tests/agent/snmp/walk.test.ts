@@ -83,6 +83,27 @@ test('silence at the first question is the failure of the walk; later it is its 
   };
   const size = { repetitions: 2 };
   const read = await walkTable(session, { entry: '1.3.9.1', columns: [1] }, size, now);
-  expect([read.rows.size, read.problem, size.repetitions]).toEqual([2, 'no answer in 5 s', 1]);
+  expect([read.rows.size, read.problem, size.repetitions]).toEqual([2, 'no answer in 5 s', 2]);
   await expect(walkTable(session, { entry: '1.3.9.1', columns: [1] }, size, now)).rejects.toThrow('no answer');
+});
+
+test('a device that drops large answers is asked for less from then on', async () => {
+  const oids = Array.from({ length: 40 }, (_, i) => `1.3.9.1.1.${i + 1}`);
+  let lost = 0;
+  const session: SnmpSession = {
+    ...sessionOf(oids),
+    async getBulk(oid, repetitions) {
+      if (repetitions > 20) {
+        lost++;
+        throw new SnmpFailure('silent', 'no answer in 5 s');
+      }
+      return sessionOf(oids).getBulk(oid, repetitions);
+    },
+  };
+  const size = { repetitions: 50 };
+  for (let poll = 0; poll < 2; poll++) {
+    const read = await walkTable(session, { entry: '1.3.9.1', columns: [1] }, size, now);
+    expect([read.rows.size, read.problem]).toEqual([40, '']);
+  }
+  expect([size.repetitions, lost]).toEqual([12, 1]);
 });
