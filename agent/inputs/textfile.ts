@@ -87,7 +87,10 @@ async function readFolders(folders: readonly string[], cache: Map<string, Cached
 /** A file is read again only when it changed. */
 async function readOne(path: string, cache: Map<string, CachedFile>): Promise<TextFile> {
   try {
-    const { mtimeMs, ctimeMs, size, ino } = await stat(path);
+    const found = await stat(path);
+    // A pipe or device would keep us waiting, or reading, for ever.
+    if (!found.isFile()) throw new Error('not a file');
+    const { mtimeMs, ctimeMs, size, ino } = found;
     const version = `${mtimeMs} ${ctimeMs} ${size} ${ino}`;
     const cached = cache.get(path);
     if (cached?.version === version) return cached;

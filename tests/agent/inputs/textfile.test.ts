@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { chmodSync, renameSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { SteppedClock, silentLog } from '@bellwether/shared';
@@ -79,6 +80,16 @@ test.each([
   const [about] = Object.keys(rest).filter((name) => name.startsWith('node_textfile_error_info'));
   expect(about).toContain('b/bad.prom');
   expect(about).toContain(reason);
+});
+
+test('a pipe is not waited for', async () => {
+  put('a/good.prom', 'good 1\n');
+  execFileSync('mkfifo', [join(tree.root, 'a/pipe.prom')]);
+  expect(await reader({}, ['a'])()).toMatchObject({
+    good: 1,
+    'node_textfile_error_info{error=not a file,file=a/pipe.prom}': 1,
+    node_textfile_scrape_error: 1,
+  });
 });
 
 test('a folder that is not there is an error', async () => {
