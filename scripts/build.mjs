@@ -16,7 +16,7 @@ const BUNDLES = {
 };
 
 // Packages with native parts or files of their own on disk stay outside the bundle and are resolved from node_modules.
-const EXTERNAL = ['libsql', 'pino', 'fastify', '@fastify/*'];
+const EXTERNAL = ['net-snmp', 'libsql', 'pino', 'fastify', '@fastify/*'];
 
 const only = process.argv.includes('--only') ? process.argv[process.argv.indexOf('--only') + 1] : undefined;
 await mkdir(join(root, 'dist'), { recursive: true });
