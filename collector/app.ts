@@ -1,6 +1,6 @@
 /** The composition: the only file that knows every part. main.ts alone has argv, env, signals and process.exit. */
 import { readFileSync } from 'node:fs';
-import { hostname as ownHostname } from 'node:os';
+import { hostname, hostname as ownHostname } from 'node:os';
 import { join } from 'node:path';
 import { AppError, type Clock, errorCode, errorMessage, type Log, type Millis, StopStack } from '@bellwether/shared';
 import type { CheckState } from '@bellwether/shared/api';
@@ -38,7 +38,7 @@ import { type CheckStates, checksApi, startChecks } from './checks/index.ts';
 import type { CollectorConfig } from './config.ts';
 import { createDevices, devicesApi, type QueryInstant } from './devices/index.ts';
 import { createGateway } from './gateway/index.ts';
-import { createInventory } from './inventory/index.ts';
+import { createInventory, type Inventory } from './inventory/index.ts';
 import { createQueryEngine, type QueryEngine } from './query/index.ts';
 import { loadRuleFiles, type RuleGroupConfig, type RuleRow, rulePack, startRules, type WriteRow } from './rules/index.ts';
 import { SELF_INTERVAL_MS, SelfMetrics } from './self-metrics.ts';
@@ -113,7 +113,7 @@ export async function startCollector({ config, clock, log, webDir, reload }: Col
     const engine = createQueryEngine({ store, clock, limits: queryLimits(config) });
 
     const url = `${config.tls === undefined ? 'http' : 'https'}://${config.listen.text}`;
-    const externalUrl = config.external_url ?? url;
+    const externalUrl = config.external_url ?? reachableUrl(config);
     const alerts = stops.own('alerts', await createAlerts({ state, config: config.alerting, clock, log, externalUrl }));
     const rules = stops.own(
       'rules',
@@ -186,7 +186,14 @@ export async function startCollector({ config, clock, log, webDir, reload }: Col
       assignmentsOf: (agentId) => ({ checks: checks.assignmentsFor(agentId), devices: devices.assignmentsFor(agentId) }),
       send: (agentId, version, json) => gateway.assign(agentId, version, json),
     });
-    const known = watch.hosts().map(({ id, name, connected }) => ({ agentId: id, hostname: name, wasConnected: connected }));
+    const known = watch
+      .hosts()
+      .map(({ id, name, connected, lastSeenMs }) => ({
+        agentId: id,
+        hostname: name,
+        wasConnected: connected,
+        everSeen: lastSeenMs !== null,
+      }));
     const checks = stops.own(
       'checks',
       await startChecks({
@@ -223,7 +230,7 @@ export async function startCollector({ config, clock, log, webDir, reload }: Col
         log,
         intervalMs: config.agents.interval,
         authenticate: async (authorization) => auth.authenticateAgent(authorization),
-        known,
+        known: known.filter(({ everSeen }) => everSeen),
         hooks: {
           connected: ({ agentId, hostname }, hello, backlog, path, now) => {
             const back = {
@@ -251,7 +258,10 @@ export async function startCollector({ config, clock, log, webDir, reload }: Col
           watched: ({ agentId }, results) => {
             for (const result of results) (result.kind === 'device' ? devices : checks).result(agentId, result);
           },
-          event: ({ agentId }, kind, text, timeMs) => watch.event(agentId, kind, text, timeMs),
+          event: ({ agentId }, kind, text, timeMs) => {
+            if (kind === 'facts') void keepFacts(inventory, agentId, text, timeMs, log);
+            else watch.event(agentId, kind, text, timeMs);
+          },
           upChanged: ({ agentId, hostname, up, timeMs }) => {
             if (!up) verdicts.gone(agentId, hostname, timeMs);
             rules.wake('up');
@@ -328,6 +338,7 @@ export async function startCollector({ config, clock, log, webDir, reload }: Col
         alerts: views.alerts,
         acknowledge: (fingerprint, user, note, now) => alerts.acknowledge(fingerprint, user, note, now),
         deliveries: (limit) => alerts.deliveries(limit),
+        facts: (host) => inventory.facts(host),
         events: (host, limit) => inventory.events(host, limit),
       }),
     );
@@ -358,6 +369,15 @@ export async function startCollector({ config, clock, log, webDir, reload }: Col
   } catch (cause) {
     await stops.run();
     throw cause;
+  }
+}
+
+/** What a host says of itself, the newest only; what changed in it comes as events of its own. */
+async function keepFacts(inventory: Inventory, agentId: string, text: string, timeMs: Millis, log: Log): Promise<void> {
+  try {
+    await inventory.saveFacts(agentId, timeMs, JSON.parse(text));
+  } catch (error) {
+    log.warn({ agent: agentId, error: errorMessage(error) }, 'facts of a host not kept');
   }
 }
 
@@ -435,6 +455,12 @@ function readTls({ tls }: CollectorConfig): { cert: string; key: string } | unde
   } catch (cause) {
     throw new AppError('CONFIG_INVALID', `The certificate or key named in tls cannot be read: ${errorMessage(cause)}.`, { cause });
   }
+}
+
+/** How others reach a collector that was not told its outside address: by this machine's name when it listens on every interface. */
+function reachableUrl({ listen: { host, port, text }, tls }: CollectorConfig): string {
+  const scheme = tls === undefined ? 'http' : 'https';
+  return `${scheme}://${host === '0.0.0.0' || host === '::' ? `${hostname()}:${port}` : text}`;
 }
 
 /** The address with the port the system chose (`listen: 127.0.0.1:0`). */

@@ -123,6 +123,12 @@ export interface DeliveryView {
   detail: string;
 }
 
+/** GET /api/bellwether/hosts/:id/facts: what the agent last said of the machine (hardware, system, packages, interfaces). */
+export interface HostFacts {
+  timeMs: Millis;
+  facts: unknown;
+}
+
 /** GET /api/bellwether/events?host=&limit= */
 export interface EventView {
   timeMs: Millis;

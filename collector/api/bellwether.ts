@@ -1,6 +1,6 @@
 /** Bellwether's own API, `/api/bellwether/*`: shapes in shared/api.ts. Handlers only check, call and answer. */
 import { AppError, type Clock, labelsToRecord, type Millis, parseDuration } from '@bellwether/shared';
-import type { AlertView, ChartData, DeliveryView, EventView, HostDetail, StatusStrip } from '@bellwether/shared/api';
+import type { AlertView, ChartData, DeliveryView, EventView, HostDetail, HostFacts, StatusStrip } from '@bellwether/shared/api';
 import type { FastifyPluginAsync } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
@@ -17,6 +17,7 @@ export interface BellwetherApiOptions {
   /** Throws NOT_FOUND unless the alert is pending or firing. */
   readonly acknowledge: (fingerprint: string, user: string, note: string, now: Millis) => AlertView;
   readonly deliveries: (limit: number) => Promise<DeliveryView[]>;
+  readonly facts: (hostId: string) => Promise<HostFacts | undefined>;
   readonly events: (hostId: string | undefined, limit: number) => Promise<EventView[]>;
 }
 
@@ -65,6 +66,16 @@ export function bellwetherApi(options: BellwetherApiOptions): FastifyPluginAsync
         const detail = await options.host(params.id, clock.now());
         if (detail === undefined) throw new AppError('NOT_FOUND', `There is no host with the id "${params.id}".`);
         return detail;
+      },
+    );
+
+    app.get(
+      '/api/bellwether/hosts/:id/facts',
+      { config: READ, schema: { params: z.object({ id: z.string().max(100) }) } },
+      async ({ params }) => {
+        const facts = await options.facts(params.id);
+        if (facts === undefined) throw new AppError('NOT_FOUND', `Nothing is known yet of the machine with the id "${params.id}".`);
+        return facts;
       },
     );
 

@@ -70,7 +70,7 @@ export interface GatewayOptions {
   /** Interval of the agents' inputs. */
   readonly intervalMs: Millis;
   /** Hosts known from before, so that their absence is noticed. */
-  readonly known: readonly (AgentIdentity & { readonly wasConnected: boolean })[];
+  readonly known: readonly AgentIdentity[];
 }
 
 export interface GatewayCounters {
@@ -138,7 +138,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   const cloneToldMs = new Map<string, Millis>();
   let stopping = false;
 
-  for (const { agentId, hostname, wasConnected } of options.known) up.remember(agentId, hostname, wasConnected, clock.now());
+  for (const { agentId, hostname } of options.known) up.remember(agentId, hostname, clock.now());
 
   function settings(): AgentSettings {
     const fleetMs = Math.ceil((Math.max(options.known.length, byAgent.size) / FLEET_HEARTBEATS_PER_SECOND) * 1_000);

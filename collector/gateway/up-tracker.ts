@@ -5,7 +5,7 @@ import type { GroupRef, Store } from '../store/index.ts';
 export const UP_INTERVAL_MS = 10_000;
 /** A closed connection may come back this long before the host counts as down. */
 export const RECONNECT_GRACE_MS = 2_000;
-/** Hosts that were connected when the collector stopped may take this long to come back: their back-off reaches 30 s. */
+/** After a start, hosts may take this long to come back: their back-off reaches 30 s. */
 export const START_GRACE_MS = 45_000;
 
 /** Hosts whose `up` series share one SeriesGroup. */
@@ -50,10 +50,10 @@ export class UpTracker {
     this.#onChange = onChange;
   }
 
-  /** A host known from before this start. `wasConnected`: as the collector last stopped. */
-  remember(agentId: string, hostname: string, wasConnected: boolean, now: Millis): void {
+  /** A host known from before this start, connected then or not: it may have come back meanwhile, so nothing is said of it for a while. */
+  remember(agentId: string, hostname: string, now: Millis): void {
     const host = this.#track(agentId, hostname);
-    host.downAtMs = wasConnected ? now + START_GRACE_MS : now;
+    host.downAtMs = now + START_GRACE_MS;
   }
 
   connected(agentId: string, hostname: string, now: Millis): void {

@@ -1,6 +1,6 @@
 /** Hosts, the event log and the gap ledger, as kept in the state database. */
 import type { Millis } from '@bellwether/shared';
-import type { EventView, GapView } from '@bellwether/shared/api';
+import type { EventView, GapView, HostFacts } from '@bellwether/shared/api';
 import type { State } from '../state/index.ts';
 
 export interface Host {
@@ -42,6 +42,9 @@ export interface Inventory {
   recordEvent(host: string | null, timeMs: Millis, kind: string, text: string): Promise<void>;
   /** Newest first; all hosts' when none is named. */
   events(host: string | undefined, limit: number): Promise<EventView[]>;
+  /** Replaces what a host said of itself: hardware, system, packages. Any JSON. */
+  saveFacts(host: string, timeMs: Millis, facts: unknown): Promise<void>;
+  facts(host: string): Promise<HostFacts | undefined>;
   /** Up to when the collector is known to have been alive. */
   lastAliveMs(): Promise<Millis | undefined>;
   saveAlive(timeMs: Millis): Promise<void>;
@@ -50,6 +53,7 @@ export interface Inventory {
 }
 
 const ALIVE = 'collector.alive';
+const factsKey = (host: string): string => `facts.${host}`;
 const MAX_TEXT = 2_000;
 
 export function createInventory(state: State, limits: InventoryLimits = DEFAULT_INVENTORY_LIMITS): Inventory {
@@ -73,6 +77,7 @@ export function createInventory(state: State, limits: InventoryLimits = DEFAULT_
       await db.transaction().execute(async (transaction) => {
         await transaction.deleteFrom('hosts').where('id', '=', id).execute();
         await transaction.deleteFrom('gaps').where('host', '=', id).execute();
+        await transaction.deleteFrom('kv').where('key', '=', factsKey(id)).execute();
       });
     },
 
@@ -120,6 +125,9 @@ export function createInventory(state: State, limits: InventoryLimits = DEFAULT_
       if (host !== undefined) query = query.where('host', '=', host);
       return query.execute();
     },
+
+    saveFacts: (host, timeMs, facts) => state.set(factsKey(host), { timeMs, facts }),
+    facts: (host) => state.get<HostFacts>(factsKey(host)),
 
     lastAliveMs: () => state.get<Millis>(ALIVE),
     saveAlive: (timeMs) => state.set(ALIVE, timeMs),

@@ -114,7 +114,7 @@ test.each<[method: string, path: string, body: unknown, allowed: string]>([
 });
 
 test('what is not there tells nobody anything', async () => {
-  for (const path of ['/api/bellwether/hosts/x', '/api/bellwether/openapi.json', '/api/v1/targets']) {
+  for (const path of ['/api/bellwether/hosts/x', '/api/bellwether/hosts/x/facts', '/api/bellwether/openapi.json', '/api/v1/targets']) {
     expect([401, 404]).toContain((await send(path, 'GET', {})).status);
   }
   for (const path of ['/api/bellwether/nothing', '/install.sh', '/-/quit'])
