@@ -12,10 +12,12 @@ import { writeIdentity } from './identity.ts';
 import { createCollector, DEFAULT_INTERVAL_MS, type InputCollector } from './inputs/collect.ts';
 import { KeptSettings } from './kept-settings.ts';
 import { GoodbyeNote, readBootId } from './last-goodbye.ts';
+import { type LevelChange, Limiter, type ReadUsage } from './limits/limiter.ts';
+import { readUsage } from './limits/usage.ts';
 import { pluginsInput } from './plugins/input.ts';
 import { PluginRunner } from './plugins/runner.ts';
 import { pingProgram } from './probes/index.ts';
-import { selfMetrics } from './self-metrics.ts';
+import { selfMetrics, sheddingMetrics } from './self-metrics.ts';
 import { type AgentConfig, DEFAULT_URL, type Identity } from './settings.ts';
 import { Backlog } from './spool/backlog.ts';
 import type { QueuedRow } from './spool/row.ts';
@@ -35,6 +37,8 @@ export interface AgentOptions {
   readonly fs?: SpoolFs;
   readonly open?: OpenSocket;
   readonly random?: () => number;
+  /** What this process uses; for tests: another. */
+  readonly usage?: ReadUsage;
   /** Prints the facts of this host (facts/report.ts); without it they are not reported. */
   readonly factsCommand?: readonly [string, ...string[]];
 }
@@ -49,6 +53,7 @@ const HEARTBEAT_MS = 1_000;
 const GATHER_MS = 250;
 /** A disk that hangs must not keep the agent from ending. */
 const STOP_WITHIN_MS = 5_000;
+const MAX_EVENT_TEXT = 1_000;
 
 export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
   const agent = new Agent(options);
@@ -69,6 +74,7 @@ class Agent implements RunningAgent {
   #uplink!: Uplink;
   #ticker!: Ticker;
   #plugins: PluginRunner | undefined;
+  #limiter: Limiter | undefined;
   #watch!: Watch;
   #cancelLive: Cancel = () => {};
   /** Rows of checks and devices, in the backlog already, that share the next frame. */
@@ -111,6 +117,7 @@ class Agent implements RunningAgent {
       );
       this.#watch = this.#stops.own('watch', this.#createWatch());
       this.#startPlugins();
+      this.#limiter = this.#createLimiter();
       this.#inputs = this.#createInputs();
       this.#stops.defer('inputs', () => this.#inputs.close());
       this.#uplink = new Uplink({
@@ -121,6 +128,7 @@ class Agent implements RunningAgent {
         log,
         random,
         settings: this.#settings,
+        maxBytesPerS: config.limits?.uplinkBytesPerS ?? 0,
         offsetMs: () => this.#offsetMs(),
         hello: () => ({
           agentId: identity.agentId,
@@ -198,6 +206,7 @@ class Agent implements RunningAgent {
       this.#inputs.close();
       this.#inputs = this.#createInputs();
     }
+    this.#keepWithinLimits();
     const { readings } = await this.#inputs.collect(timeMs, due);
     const rows = readings.map(({ group, series, presence, values }) =>
       this.#backlog.push({ name: group, series }, { timeMs, presence, values }),
@@ -247,7 +256,7 @@ class Agent implements RunningAgent {
   #createInputs(): InputCollector {
     const { config, clock, log } = this.#options;
     const plugins = this.#plugins;
-    return createCollector({
+    const inputs = createCollector({
       definitions: [...inputsHere(config.paths), ...(plugins === undefined ? [] : [pluginsInput(() => plugins.runs())])],
       paths: config.paths,
       baseLabels: { ...config.tags, job: 'node', instance: this.#hostname },
@@ -257,9 +266,43 @@ class Agent implements RunningAgent {
       log,
       selfMetrics: () => [
         ...selfMetrics(this.#backlog.stats(), this.#uplink.stats(), this.#ticker.stats(), this.#offsetMs()),
+        ...sheddingMetrics(this.#limiter?.level ?? 0, inputs.shed),
         ...this.#watch.selfMetrics(),
       ],
     });
+    inputs.setShedding(this.#limiter?.level ?? 0);
+    return inputs;
+  }
+
+  #createLimiter(): Limiter | undefined {
+    const { clock, config, usage } = this.#options;
+    const { limits } = config;
+    if (limits === undefined || (limits.cpu === 0 && limits.memoryBytes === 0)) return undefined;
+    // What plug-ins cost is their owner's choice, and shedding does not make it less.
+    const withChildren = (config.plugins ?? []).length === 0;
+    return new Limiter(limits, usage ?? ((timeMs) => readUsage(timeMs, withChildren)), clock.monotonic());
+  }
+
+  #keepWithinLimits(): void {
+    const change = this.#limiter?.observe(this.#options.clock.monotonic());
+    if (change === undefined) return;
+    this.#inputs.setShedding(change.level);
+    this.#reportShedding(change);
+  }
+
+  #reportShedding({ level, exceeded }: LevelChange): void {
+    const { clock, log } = this.#options;
+    const { off, slowed } = this.#inputs.shed;
+    if (exceeded.length > 0) log.warn({ level, exceeded, off, slowed }, 'agent exceeds its limits and reads less');
+    else log.info({ level, off, slowed }, 'agent is well within its limits and reads more again');
+    const parts = [
+      exceeded.length > 0 ? `limits exceeded: ${exceeded.join('; ')}` : 'well within the limits',
+      `level ${level}`,
+      ...(level > 0 ? ['no live mode'] : []),
+      ...(slowed.length > 0 ? [`less often: ${slowed.join(' ')}`] : []),
+      ...(off.length > 0 ? [`off: ${off.join(' ')}`] : []),
+    ];
+    this.#localEvent('shedding', clock.now(), parts.join('; ').slice(0, MAX_EVENT_TEXT));
   }
 
   #createWatch(): Watch {

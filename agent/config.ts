@@ -1,7 +1,7 @@
 /** What `bellwether-agent.yml` may say. Loaded by the command line only, never by the running agent. */
 import { readFile } from 'node:fs/promises';
 import { AppError, errorCode, errorMessage, LABEL_NAME } from '@bellwether/shared';
-import { bytes, duration, environmentOverrides, loadYaml, type Override } from '@bellwether/shared/schema';
+import { bytes, duration, environmentOverrides, formatBytes, loadYaml, type Override, ratio } from '@bellwether/shared/schema';
 import * as z from 'zod';
 import type { InputSettings } from './inputs/collect.ts';
 import { INPUTS } from './inputs/index.ts';
@@ -12,6 +12,8 @@ import type { AgentConfig } from './settings.ts';
 export const CONFIG_FILE = 'bellwether-agent.yml';
 const SYSTEM_CONFIG_FILE = `/etc/bellwether/${CONFIG_FILE}`;
 const MAX_PLUGINS = 200;
+/** Less than the runtime takes before it reads anything, or than a connection needs to stay alive: such a limit would only ever be exceeded. */
+const SMALLEST_LIMITS = { memory: 64 * 1024 ** 2, uplink: 1024 };
 const ENVIRONMENT_PREFIX = 'BELLWETHER_AGENT';
 
 /** Labels that the collector or an input sets; a tag of that name would be ambiguous. */
@@ -78,6 +80,20 @@ export function agentSchema(isRoot: boolean) {
         max_bytes: bytes('64MB', { min: '1MB', max: '16GB' }).describe('Disk for unsent readings; beyond it the oldest go.'),
         memory_bytes: bytes('4MB', { min: '256KB', max: '256MB' }).describe('Memory for unsent readings while the disk cannot be written.'),
         after: duration('5s', { min: '1s', max: '5m' }).describe('Readings that wait this long for the collector are written to disk.'),
+      })
+      .prefault({}),
+    limits: z
+      .strictObject({
+        cpu: ratio(0.1).describe('Share of one core, averaged over a minute; beyond it less is read. 0: no limit.'),
+        memory: bytes('128MB').describe('Resident memory; beyond it less is read. 0: no limit.'),
+        uplink: bytes('0').describe('Bytes a second to the collector, averaged over 10 s; the backlog waits first. 0: no limit.'),
+      })
+      .superRefine((limits, context) => {
+        for (const name of ['memory', 'uplink'] as const) {
+          if (limits[name] === 0 || limits[name] >= SMALLEST_LIMITS[name]) continue;
+          const message = `must be 0 (no limit) or at least ${formatBytes(SMALLEST_LIMITS[name])}`;
+          context.addIssue({ code: 'custom', path: [name], message });
+        }
       })
       .prefault({}),
     plugins: z
@@ -171,6 +187,7 @@ function toConfig(checked: z.output<ReturnType<typeof agentSchema>>): AgentConfi
     inputs: Object.fromEntries(inputs),
     paths: checked.paths,
     spool: { maxBytes: checked.spool.max_bytes, memoryBytes: checked.spool.memory_bytes, afterMs: checked.spool.after },
+    limits: { cpu: checked.limits.cpu, memoryBytes: checked.limits.memory, uplinkBytesPerS: checked.limits.uplink },
     log: { level: checked.log.level },
     plugins: checked.plugins.map(({ name, command, interval, timeout, labels }) => ({
       name,

@@ -1,4 +1,6 @@
+import type { ShedInputs } from './inputs/collect.ts';
 import { counter, gauge, type SelfMetric } from './inputs/input.ts';
+import type { SheddingLevel } from './limits/shedding.ts';
 import type { BacklogStats } from './spool/backlog.ts';
 import type { UplinkStats } from './uplink/uplink.ts';
 
@@ -34,6 +36,22 @@ export function selfMetrics(
       name: 'bellwether_agent_clock_offset_seconds',
       ...gauge("Collector's clock minus this host's clock."),
       value: Math.round(offsetMs) / 1000,
+    },
+  ];
+}
+
+/** How far the agent holds itself back. */
+export function sheddingMetrics(level: SheddingLevel, { off, slowed }: ShedInputs): SelfMetric[] {
+  return [
+    {
+      name: 'bellwether_agent_shedding_level',
+      ...gauge('How far the agent steps back to stay within its limits: 0 not at all, 3 only essential inputs are read.'),
+      value: level,
+    },
+    {
+      name: 'bellwether_agent_inputs_shed',
+      ...gauge('Inputs that are off or read less often for that reason.'),
+      value: off.length + slowed.length,
     },
   ];
 }

@@ -2,6 +2,7 @@
 import type { Millis } from '@bellwether/shared';
 import type { InputSettings } from './inputs/collect.ts';
 import type { HostPaths } from './inputs/input.ts';
+import type { UsageLimits } from './limits/shedding.ts';
 import type { PluginSettings } from './plugins/plugin.ts';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
@@ -17,11 +18,19 @@ export interface AgentConfig {
   readonly inputs: Readonly<Record<string, InputSettings>>;
   readonly paths: HostPaths;
   readonly spool: { readonly maxBytes: number; readonly memoryBytes: number; readonly afterMs: Millis };
+  /** What the agent itself may use; none without the key. */
+  readonly limits?: AgentLimits;
   readonly log: { readonly level: LogLevel };
   /** Nagios plug-ins it runs; none without the key. */
   readonly plugins?: readonly PluginSettings[];
   /** Host facts: undefined = on. */
   readonly facts?: { readonly enabled: boolean };
+}
+
+/** 0 means no limit. That of the disk is `spool.maxBytes`. */
+export interface AgentLimits extends UsageLimits {
+  /** To the collector, averaged over 10 s. */
+  readonly uplinkBytesPerS: number;
 }
 
 /** Who this agent is to its collector; made by `enroll`. The key is a secret. */

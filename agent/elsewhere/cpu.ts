@@ -12,6 +12,7 @@ export default defineInput({
   name: 'cpu',
   help: 'CPU time by mode, from the operating system through Node.',
   metrics: METRICS,
+  priority: 'essential',
   create: ({ frame }) => ({
     read() {
       showCells(frame, cpuCells(cpus().map(({ times }) => times)));

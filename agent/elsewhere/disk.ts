@@ -10,6 +10,7 @@ const cell = cellsFor(METRICS);
 
 export default facadeInput({
   name: 'diskstats',
+  priority: 'essential',
   help: 'Reads and writes of all disks together (device `all`): these systems do not tell them apart.',
   metrics: METRICS,
   question: 'disksIO',

@@ -12,6 +12,7 @@ export interface FacadeInput<Q extends Question> {
   readonly question: Q;
   readonly intervalMs?: number;
   readonly offByDefault?: boolean;
+  readonly priority?: InputDefinition['priority'];
   /** NaN and fields that are left out are absent. Null, and zero where there can be none, mean that the library does not know. */
   readonly cells: (answer: Answers[Q]) => readonly Cell[];
 }

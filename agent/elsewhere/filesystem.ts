@@ -13,6 +13,7 @@ const NO_DISK = /^(autofs|devfs|fdescfs|linprocfs|linsysfs|mqueue|nullfs|procfs|
 
 export default facadeInput({
   name: 'filesystem',
+  priority: 'essential',
   help: 'Space of each mounted filesystem.',
   metrics: METRICS,
   question: 'fsSize',

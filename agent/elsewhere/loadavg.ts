@@ -16,6 +16,7 @@ export default defineInput({
   name: 'loadavg',
   help: 'Load averages, which Windows does not have, and the time of the start.',
   metrics: METRICS,
+  priority: 'essential',
   create({ clock, frame }) {
     let bootSeconds: number | undefined;
     return {

@@ -13,6 +13,7 @@ const cell = cellsFor(METRICS);
 
 export default facadeInput({
   name: 'meminfo',
+  priority: 'essential',
   help: 'Memory and swap, under the names they have on Linux.',
   metrics: METRICS,
   question: 'mem',

@@ -15,6 +15,7 @@ const cell = cellsFor(METRICS);
 
 export default facadeInput({
   name: 'netdev',
+  priority: 'essential',
   help: 'Traffic of each network interface.',
   metrics: METRICS,
   question: 'networkStats',

@@ -11,6 +11,7 @@ const cell = cellsFor(METRICS);
 
 export default facadeInput({
   name: 'processes',
+  priority: 'extra',
   help: 'Processes by state. Off by default: it starts a program that lists them all.',
   metrics: METRICS,
   question: 'processes',

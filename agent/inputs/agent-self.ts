@@ -15,6 +15,7 @@ export default defineInput({
   metrics: { ...METRICS, 'bellwether_agent_*': gauge('State of spool, uplink and inputs; each says its own type.') },
   floorMs: 10_000,
   slow: true,
+  priority: 'essential',
   create({ frame, clock, selfMetrics }) {
     const startSeconds = (clock.now() - Math.round(process.uptime() * 1000)) / 1000;
     let further: readonly SelfMetric[] = [];

@@ -8,6 +8,7 @@ export default defineInput({
   help: 'Free memory by size of block, which shows fragmentation, from /proc/buddyinfo.',
   metrics: { node_buddyinfo_blocks: METRIC },
   offByDefault: true,
+  priority: 'extra',
   create: ({ proc, frame }) =>
     // Node 0, zone NAME counts: the first four words are names.
     tableInput(frame, [{ table: proc('buddyinfo', { names: 0b1111 }) }], ([lines]) => {

@@ -11,6 +11,7 @@ export default defineInput({
   help: 'How many control groups there are, from /proc/cgroups.',
   metrics: METRICS,
   offByDefault: true,
+  priority: 'extra',
   create: ({ proc, frame }) =>
     tableInput(frame, [{ table: proc('cgroups', { names: 1, headerLines: 1 }) }], ([lines]) => {
       const columns = lines!.slice(1).flatMap(([name, , count, enabled]): CellColumn[] => {

@@ -1,5 +1,6 @@
 /** Runs the inputs: which are due, each under a deadline, one bad one never hurting the others. */
 import { type Clock, errorMessage, type Log, type Millis } from '@bellwether/shared';
+import { pacedMs, type SheddingLevel } from '../limits/shedding.ts';
 import { Frame } from './frame.ts';
 import { INPUTS } from './index.ts';
 import {
@@ -51,16 +52,26 @@ export interface CollectorOptions {
 }
 
 export interface InputCollector {
-  /** The enabled inputs with their present intervals (changed by `setInterval` and `setLive`); for `dueInputs` and `nextTick` of schedule.ts. */
+  /** The enabled inputs with their present intervals (changed by `setInterval`, `setLive` and `setShedding`); for `dueInputs` and `nextTick` of schedule.ts. */
   readonly schedule: readonly ScheduledInput[];
   /** The default interval, as the collector's settings may push it. */
   setInterval(intervalMs: Millis): void;
   /** Live mode: inputs that are not slow are due every `intervalMs`; undefined ends it. */
   setLive(intervalMs: Millis | undefined): void;
+  /** What is left out or slowed down to stay within the agent's limits. Series of inputs that are left out end with the next reading. */
+  setShedding(level: SheddingLevel): void;
+  /** The enabled inputs that `setShedding` holds back now. */
+  readonly shed: ShedInputs;
   /** One reading of every input in `due` (default: all), stamped `timeMs`. Never rejects. The readings' arrays are reused by the next call. */
   collect(timeMs: Millis, due?: readonly string[]): Promise<Collection>;
   /** Closes all kept files. */
   close(): void;
+}
+
+/** Names, in the order of the inputs. */
+export interface ShedInputs {
+  readonly off: readonly string[];
+  readonly slowed: readonly string[];
 }
 
 interface Running {
@@ -72,6 +83,10 @@ interface Running {
   late: boolean;
   retryAtMs: Millis;
   failing: boolean;
+  /** Left out, to stay within the agent's limits. */
+  isShed: boolean;
+  /** It was left out since the last reading. */
+  isEnding: boolean;
 }
 
 interface Waiting {
@@ -87,6 +102,7 @@ export function createCollector(options: CollectorOptions): InputCollector {
 
 class Inputs implements InputCollector {
   schedule: readonly ScheduledInput[] = [];
+  shed: ShedInputs = { off: [], slowed: [] };
   readonly #running: Running[] = [];
   readonly #scrape: ScrapeGroup;
   readonly #clock: Clock;
@@ -97,6 +113,7 @@ class Inputs implements InputCollector {
   readonly #buffer = new ReadBuffer();
   #intervalMs: Millis;
   #liveMs: Millis | undefined;
+  #level: SheddingLevel = 0;
   #collections = 0;
   #collectMs = 0;
   #failures = 0;
@@ -123,7 +140,17 @@ class Inputs implements InputCollector {
         selfMetrics: () => [...this.#ownMetrics(), ...(options.selfMetrics?.() ?? [])],
       });
       const ownIntervalMs = settings.intervalMs ?? definition.intervalMs;
-      this.#running.push({ definition, input, frame, ownIntervalMs, late: false, retryAtMs: Number.NEGATIVE_INFINITY, failing: false });
+      this.#running.push({
+        definition,
+        input,
+        frame,
+        ownIntervalMs,
+        late: false,
+        retryAtMs: Number.NEGATIVE_INFINITY,
+        failing: false,
+        isShed: false,
+        isEnding: false,
+      });
     }
     this.#scrape = new ScrapeGroup(
       this.#running.map(({ definition }) => definition.name).filter((name) => name !== 'agent_self'),
@@ -142,6 +169,11 @@ class Inputs implements InputCollector {
     this.#reschedule();
   }
 
+  setShedding(level: SheddingLevel): void {
+    this.#level = level;
+    this.#reschedule();
+  }
+
   async collect(timeMs: Millis, due?: readonly string[]): Promise<Collection> {
     const beganMs = this.#clock.monotonic();
     const readings: Reading[] = [];
@@ -149,6 +181,8 @@ class Inputs implements InputCollector {
     const waiting: Waiting[] = [];
     let startedMs = beganMs;
     for (const one of this.#running) {
+      if (one.isEnding) this.#end(one, readings);
+      if (one.isShed) continue;
       if (wanted !== undefined && !wanted.has(one.definition.name)) continue;
       if (one.late || timeMs < one.retryAtMs) continue;
       const pending = this.#readOne(one, timeMs, startedMs, readings);
@@ -187,13 +221,38 @@ class Inputs implements InputCollector {
   }
 
   #reschedule(): void {
-    this.schedule = this.#running.map(({ definition, ownIntervalMs }) => {
-      const { floorMs = 0, slow } = definition;
-      const usual = Math.min(ownIntervalMs ?? Math.max(this.#intervalMs, floorMs), MAX_INTERVAL_MS);
-      const live = this.#liveMs === undefined || slow === true ? usual : Math.max(this.#liveMs, floorMs);
-      const intervalMs = Math.min(usual, live);
-      return { name: definition.name, intervalMs };
-    });
+    const schedule: ScheduledInput[] = [];
+    const off: string[] = [];
+    const slowed: string[] = [];
+    for (const one of this.#running) {
+      const { name, priority = 'normal' } = one.definition;
+      const usualMs = this.#usualMs(one);
+      const intervalMs = pacedMs(this.#level, priority, usualMs, MAX_INTERVAL_MS);
+      const isShed = intervalMs === undefined;
+      if (isShed !== one.isShed) one.isEnding = isShed;
+      one.isShed = isShed;
+      if (isShed) off.push(name);
+      else schedule.push({ name, intervalMs });
+      if (!isShed && intervalMs > usualMs) slowed.push(name);
+    }
+    this.schedule = schedule;
+    this.shed = { off, slowed };
+  }
+
+  #usualMs({ definition, ownIntervalMs }: Running): Millis {
+    const { floorMs = 0, slow } = definition;
+    const usualMs = Math.min(ownIntervalMs ?? Math.max(this.#intervalMs, floorMs), MAX_INTERVAL_MS);
+    if (this.#liveMs === undefined || slow === true || this.#level > 0) return usualMs;
+    return Math.min(usualMs, Math.max(this.#liveMs, floorMs));
+  }
+
+  /** An input that is left out: its series end. */
+  #end(one: Running, readings: Reading[]): void {
+    one.isEnding = false;
+    one.frame.clear();
+    const lastWords = one.frame.finish();
+    if (lastWords !== undefined) readings.push(lastWords);
+    this.#scrape.forget(one.definition.name);
   }
 
   #table(path: string, format: TableFormat | undefined): NumberTable {

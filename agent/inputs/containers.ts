@@ -39,6 +39,7 @@ export default defineInput({
   metrics: METRICS,
   intervalMs: 15_000,
   slow: true,
+  priority: 'extra',
   create({ paths, frame, clock }) {
     const files = new ProcessFiles(paths.procfs);
     return slowReading({

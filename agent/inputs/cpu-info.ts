@@ -28,6 +28,7 @@ export default defineInput({
   name: 'cpu_info',
   help: 'Model, features and clock of each CPU, from /proc/cpuinfo, which is dear to read on machines with many.',
   metrics: METRICS,
+  priority: 'extra',
   options: {
     'flags-include': { kind: 'pattern', default: '', help: 'Features to report; empty = none.' },
     'bugs-include': { kind: 'pattern', default: '', help: 'Bugs to report; empty = none.' },

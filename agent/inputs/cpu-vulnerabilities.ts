@@ -11,6 +11,7 @@ export default defineInput({
   offByDefault: true,
   intervalMs: 60_000,
   slow: true,
+  priority: 'extra',
   create({ paths, frame }) {
     const folder = join(paths.sysfs, 'devices/system/cpu/vulnerabilities');
     return rowsInput(frame, () =>

@@ -17,6 +17,7 @@ export default defineInput({
   name: 'cpu',
   help: 'Seconds of each CPU by mode, from /proc/stat.',
   metrics: METRICS,
+  priority: 'essential',
   options: { guest: { kind: 'boolean', default: true, help: 'Report time spent in guests.' } },
   create({ proc, frame, options }) {
     const table = proc('stat', { names: 1, maxTokens: 12 });

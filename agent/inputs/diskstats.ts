@@ -59,6 +59,7 @@ export default defineInput({
   name: 'diskstats',
   help: 'Reads, writes and waiting of each block device, from /proc/diskstats, and what udev knows about it.',
   metrics: { ...Object.fromEntries(FIELDS.map(({ name, info }) => [name, info])), ...FACTS },
+  priority: 'essential',
   options: {
     'device-include': { kind: 'pattern', default: '', help: 'Devices to report; empty = all that are not excluded.' },
     'device-exclude': {

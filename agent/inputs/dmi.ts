@@ -20,6 +20,7 @@ export default defineInput({
   metrics: { node_dmi_info: METRIC },
   intervalMs: 120_000,
   slow: true,
+  priority: 'extra',
   create({ paths, frame }) {
     const folder = join(paths.sysfs, 'class/dmi/id');
     let rows: Row[] = [];

@@ -30,6 +30,7 @@ export default defineInput({
   metrics: METRICS,
   // Asking wakes another thread for each filesystem, and disks do not fill within a second.
   floorMs: 5_000,
+  priority: 'essential',
   options: {
     'mount-points-exclude': {
       kind: 'pattern',

@@ -46,6 +46,7 @@ export default defineInput({
   metrics: METRICS,
   intervalMs: 10_000,
   slow: true,
+  priority: 'extra',
   create({ paths, frame }) {
     const folder = join(paths.sysfs, 'class/drm');
     return sensorInput(frame, () => entriesOf(folder, /^card\d+$/).flatMap((card) => cardSensors(join(folder, card), card)));

@@ -1,5 +1,6 @@
 /** The shape of an input: one file that reads one kind of local metric. */
 import type { Clock, MetricType, Millis, SeriesMeta } from '@bellwether/shared';
+import type { Priority } from '../limits/shedding.ts';
 import type { Frame } from './frame.ts';
 import type { NumberTable, TableFormat } from './number-table.ts';
 
@@ -82,6 +83,8 @@ export interface InputDefinition {
   readonly floorMs?: Millis;
   /** Live mode leaves it at its interval: it changes seldom or costs much. */
   readonly slow?: boolean;
+  /** Which go first when the agent exceeds its limits: `extra`, then `normal` (the default); `essential` ones stay. */
+  readonly priority?: Priority;
   create(context: InputContext): Input;
 }
 

@@ -9,6 +9,7 @@ export default defineInput({
   name: 'interrupts',
   help: 'Interrupts of each CPU by source, from /proc/interrupts: as many series as CPUs times sources.',
   metrics: { node_interrupts_total: METRIC },
+  priority: 'extra',
   options: {
     'name-include': { kind: 'pattern', default: '', help: 'Sources to report, as `type;info;devices`; empty = all that are not excluded.' },
     'name-exclude': { kind: 'pattern', default: '', help: 'Sources to leave out, as `type;info;devices`.' },

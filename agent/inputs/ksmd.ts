@@ -21,6 +21,7 @@ export default defineInput({
   help: 'Merging of equal pages of memory, from /sys/kernel/mm/ksm.',
   metrics: Object.fromEntries(Object.values(FILES).map(([name, info]) => [name, info])),
   offByDefault: true,
+  priority: 'extra',
   create({ paths, frame }) {
     const folder = join(paths.sysfs, 'kernel/mm/ksm');
     return sensorInput(frame, () =>

@@ -25,6 +25,7 @@ export default defineInput({
   metrics: METRICS,
   intervalMs: 120_000,
   slow: true,
+  priority: 'extra',
   create({ paths, frame }) {
     const owners = new SocketOwners(new ProcessFiles(paths.procfs));
     return slowReading({

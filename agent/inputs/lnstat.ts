@@ -12,6 +12,7 @@ export default defineInput({
   offByDefault: true,
   intervalMs: 10_000,
   slow: true,
+  priority: 'extra',
   create({ paths, frame }) {
     const folder = join(paths.procfs, 'net/stat');
     return rowsInput(frame, () => entriesOf(folder).flatMap((file) => parseLnstat(readFileSync(join(folder, file), 'utf8'), file)));

@@ -11,6 +11,7 @@ export default defineInput({
   name: 'loadavg',
   help: 'Load averages, from /proc/loadavg.',
   metrics: METRICS,
+  priority: 'essential',
   create: ({ proc, frame }) =>
     tableInput(frame, [{ table: proc('loadavg', { maxTokens: 3 }) }], ([lines]) => {
       const [first] = lines!;

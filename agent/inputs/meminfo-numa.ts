@@ -13,6 +13,7 @@ export default defineInput({
   metrics: { 'node_memory_numa_*': MEMORY, 'node_memory_numa_*_total': EVENTS },
   offByDefault: true,
   intervalMs: 10_000,
+  priority: 'extra',
   create({ paths, frame }) {
     const folder = join(paths.sysfs, 'devices/system/node');
     return rowsInput(frame, () =>

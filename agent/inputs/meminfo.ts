@@ -17,6 +17,7 @@ export default defineInput({
   name: 'meminfo',
   help: 'Memory and swap, every line of /proc/meminfo.',
   metrics: METRICS,
+  priority: 'essential',
   create: ({ proc, frame }) =>
     tableInput(frame, [{ table: proc('meminfo', { names: 1 }) }], ([lines]) => someColumns('/proc/meminfo', lines!.flatMap(columnOf))),
 });

@@ -40,6 +40,7 @@ export default defineInput({
   name: 'netdev',
   help: 'Traffic, errors and drops of each network device, from /proc/net/dev.',
   metrics: { ...Object.fromEntries(FIELDS.map(({ name, info }) => [name, info])), [NO_HANDLER.name]: NO_HANDLER },
+  priority: 'essential',
   options: {
     'device-include': { kind: 'pattern', default: '', help: 'Devices to report; empty = all that are not excluded.' },
     'device-exclude': { kind: 'pattern', default: '', help: 'Devices to leave out.' },

@@ -52,6 +52,7 @@ export default defineInput({
   offByDefault: true,
   intervalMs: 60_000,
   slow: true,
+  priority: 'extra',
   create({ paths, frame }) {
     const folder = join(paths.sysfs, 'bus/pci/devices');
     return rowsInput(frame, () => entriesOf(folder, PLACE).flatMap((entry) => deviceRows(join(folder, entry), entry)));

@@ -24,6 +24,7 @@ export default defineInput({
   name: 'process_group',
   help: `What named groups of processes use (at most ${MAX_GROUPS}), from a walk over /proc. Reads nothing until a group is given; a process belongs to every group one of whose patterns it matches.`,
   metrics: METRICS,
+  priority: 'extra',
   options: {
     names: { kind: 'patterns', default: '', help: 'Groups by the name of the process (/proc/PID/comm, 15 characters).' },
     executables: { kind: 'patterns', default: '', help: 'Groups by the path of the program; of other users’ processes only root sees it.' },

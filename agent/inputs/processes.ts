@@ -21,6 +21,7 @@ export default defineInput({
   intervalMs: 30_000,
   slow: true,
   offByDefault: true,
+  priority: 'extra',
   create({ paths, frame }) {
     const files = new ProcessFiles(paths.procfs);
     const limit = (file: string) => Number.parseInt(readFileSync(join(paths.procfs, 'sys/kernel', file), 'utf8'), 10);

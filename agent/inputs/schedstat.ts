@@ -18,6 +18,7 @@ export default defineInput({
   name: 'schedstat',
   help: 'How long tasks ran on each CPU and waited for it, from /proc/schedstat.',
   metrics: METRICS,
+  priority: 'extra',
   create: ({ proc, frame }) =>
     tableInput(frame, [{ table: proc('schedstat', { names: 1, maxTokens: 10 }) }], ([lines]) => {
       const cpus = lines!.filter(([name]) => /^cpu\d/.test(String(name)));

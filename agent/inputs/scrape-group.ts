@@ -43,6 +43,14 @@ export class ScrapeGroup {
     this.#last[at + 1] = Math.round(durationMs * 1000) / 1e6;
   }
 
+  /** An input that is not read any more: its series end. */
+  forget(input: string): void {
+    const at = this.#index.get(input);
+    if (at === undefined) return;
+    this.#last.fill(Number.NaN, at, at + 2);
+    this.#changed = true;
+  }
+
   /** A row every 10 s, and at once when an input began to fail or to work. */
   read(timeMs: Millis): Reading | undefined {
     if (!this.#changed && this.#sentAtMs !== undefined && Math.floor(timeMs / EVERY_MS) === Math.floor(this.#sentAtMs / EVERY_MS))

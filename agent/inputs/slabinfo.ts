@@ -17,6 +17,7 @@ export default defineInput({
   name: 'slabinfo',
   help: 'The kernel’s own memory by kind of object, from /proc/slabinfo (readable by root alone).',
   metrics: METRICS,
+  priority: 'extra',
   options: {
     'slabs-include': { kind: 'pattern', default: '.*', help: 'Kinds to report.' },
     'slabs-exclude': { kind: 'pattern', default: '', help: 'Kinds to leave out.' },

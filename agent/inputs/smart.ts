@@ -27,6 +27,7 @@ export default defineInput({
   name: 'smart',
   help: 'Health of disks as they tell it, by smartctl where it is installed (the agent must be root); asked every 30 minutes, repeated in between.',
   metrics: SMART_METRICS,
+  priority: 'extra',
   options: {
     devices: {
       kind: 'words',

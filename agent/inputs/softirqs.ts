@@ -8,6 +8,7 @@ export default defineInput({
   help: 'Soft interrupts of each CPU, from /proc/softirqs.',
   metrics: { node_softirqs_functions_total: METRIC },
   offByDefault: true,
+  priority: 'extra',
   create: ({ proc, frame }) =>
     tableInput(frame, [{ table: proc('softirqs', { names: 1, headerLines: 1 }) }], ([lines]) => {
       const [cpus = [], ...kinds] = lines!;

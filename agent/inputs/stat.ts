@@ -25,6 +25,7 @@ export default defineInput({
   name: 'stat',
   help: 'Context switches, interrupts, forks, boot time and running tasks, from /proc/stat.',
   metrics: METRICS,
+  priority: 'essential',
   options: { softirq: { kind: 'boolean', default: false, help: 'Report software interrupts by kind.' } },
   create({ proc, frame, options }) {
     const softirq = options.flag('softirq');

@@ -18,6 +18,7 @@ export default defineInput({
   name: 'sysctl',
   help: 'Settings of the kernel, from /proc/sys: those that are listed.',
   metrics: { 'node_sysctl_*': NUMBER, node_sysctl_info: INFO },
+  priority: 'extra',
   options: {
     include: { kind: 'words', default: '', help: 'Settings that are numbers, as `fs.nr_open` or `fs.file-nr:total,current,max`.' },
     'include-info': { kind: 'words', default: '', help: 'Settings that are words, as `kernel.seccomp.actions_avail`.' },

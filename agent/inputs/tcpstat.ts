@@ -19,6 +19,7 @@ export default defineInput({
   intervalMs: 30_000,
   slow: true,
   offByDefault: true,
+  priority: 'extra',
   create({ paths, frame }) {
     return slowReading({
       show: (cells: readonly Cell[]) => showCells(frame, cells),

@@ -16,6 +16,7 @@ export default defineInput({
   // The kernel walks its whole socket table for each reading.
   floorMs: 5_000,
   slow: true,
+  priority: 'extra',
   create({ paths, frame }) {
     const buffer = new ReadBuffer();
     const files = FILES.map(([file]) => new KeptFile(join(paths.procfs, 'net', file), buffer));

@@ -62,6 +62,7 @@ export default defineInput({
   metrics: METRICS,
   intervalMs: 120_000,
   slow: true,
+  priority: 'extra',
   create({ paths: { rootfs, procfs }, frame, clock }) {
     // Below another root its programs cannot be run.
     const manager = rootfs === '/' ? MANAGERS.find(({ program }) => existsSync(join(rootfs, program))) : undefined;

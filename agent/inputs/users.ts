@@ -14,6 +14,7 @@ export default defineInput({
   metrics: METRICS,
   intervalMs: 60_000,
   slow: true,
+  priority: 'extra',
   create({ paths, frame }) {
     frame.setColumns([{ name: 'node_users_logged_in', ...METRICS.node_users_logged_in }]);
     return {

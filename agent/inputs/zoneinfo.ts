@@ -29,6 +29,7 @@ export default defineInput({
   offByDefault: true,
   intervalMs: 10_000,
   slow: true,
+  priority: 'extra',
   create: ({ paths, frame }) => rowsInput(frame, () => parseZoneinfo(readFileSync(join(paths.procfs, 'zoneinfo'), 'utf8'))),
 });
 

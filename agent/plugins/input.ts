@@ -21,6 +21,7 @@ export function pluginsInput(runs: PluginRuns): InputDefinition {
     help: 'Results of the Nagios plug-ins that the agent’s file names.',
     metrics: METRICS,
     slow: true,
+    priority: 'essential',
     create({ frame }) {
       return {
         read() {

@@ -24,6 +24,7 @@ import type { Exchange } from '../clock-sync.ts';
 import type { Backlog } from '../spool/backlog.ts';
 import type { QueuedRow } from '../spool/row.ts';
 import { RowCoder } from '../spool/row-coder.ts';
+import type { Pacer } from './pacer.ts';
 import { Ranges } from './ranges.ts';
 
 /** What the session needs of a WebSocket. */
@@ -39,6 +40,7 @@ export interface UplinkSocket {
 
 export interface SessionOptions {
   readonly socket: UplinkSocket;
+  readonly pacer: Pacer;
   readonly backlog: Backlog;
   readonly clock: Clock;
   readonly log: Log;
@@ -70,6 +72,9 @@ const DRAIN_BUFFER_BYTES = 64 * 1024;
 /** Bytes of backlog that may be sent and not yet acknowledged. */
 const DRAIN_WINDOW_BYTES = 512 * 1024;
 const DRAIN_RETRY_MS = 50;
+/** The most a row of backlog costs: with a limit of bytes so many are coded at a time as surely fit. */
+const ROW_BYTES = 16;
+const SAMPLE_BYTES = 9;
 const WELCOME_WITHIN_MS = 10_000;
 const SILENCE_MS = 10_000;
 /** After a drain message, if the collector does not close first. */
@@ -146,7 +151,8 @@ export class Session {
   /** Sends freshly read rows (in the backlog already, ascending), or owes them when the link is full. */
   offer(rows: readonly QueuedRow[]): void {
     if (rows.length === 0 || this.#state === 'ended' || this.#isGivenUp()) return;
-    const isOpen = this.#state === 'live' && !this.#isPaused && this.#options.socket.bufferedAmount <= LIVE_BUFFER_BYTES;
+    const { socket, pacer } = this.#options;
+    const isOpen = this.#state === 'live' && !this.#isPaused && socket.bufferedAmount <= LIVE_BUFFER_BYTES && pacer.hasRoom;
     if (!isOpen) {
       // Before the welcome nothing is owed yet: it will say from where on.
       if (this.#state === 'live') this.#owed.add(rows[0]!.seq, rows.at(-1)!.seq);
@@ -286,6 +292,7 @@ export class Session {
 
   /** Any frame is a sign of life, so each puts off the next one that is nothing else. */
   #send(frame: Uint8Array): void {
+    this.#options.pacer.spend(frame.byteLength);
     this.#options.socket.send(frame);
     if (this.#state === 'live') this.#armBeat();
   }
@@ -341,10 +348,11 @@ export class Session {
   }
 
   #pumpLater(): void {
-    const { clock } = this.#options;
+    const { clock, pacer } = this.#options;
     const pauseMs = this.#pausedUntilMonoMs - clock.monotonic();
     this.#cancelPump();
-    if (pauseMs !== Number.POSITIVE_INFINITY) this.#cancelPump = clock.after(Math.max(DRAIN_RETRY_MS, pauseMs), () => this.#pump());
+    if (pauseMs === Number.POSITIVE_INFINITY) return;
+    this.#cancelPump = clock.after(Math.max(DRAIN_RETRY_MS, pauseMs, pacer.backlogWaitMs), () => this.#pump());
   }
 
   /** Sends what is owed as far as the windows allow; comes back by itself while anything is owed. */
@@ -360,19 +368,37 @@ export class Session {
   }
 
   async #drain(): Promise<void> {
-    const { backlog, socket } = this.#options;
-    while (this.#state === 'live' && !this.#isPaused && socket.bufferedAmount <= DRAIN_BUFFER_BYTES && !this.#isWindowFull()) {
+    const { backlog } = this.#options;
+    while (this.#state === 'live' && this.#mayDrain()) {
       const owed = this.#owed.first;
       if (owed === undefined) return;
       const { from, to } = owed;
       const answer = await backlog.read(from);
       // An acknowledgement, a refusal or the end may have come while the disk was read.
       if (this.#state !== 'live' || this.#isPaused || this.#owed.first?.from !== from) continue;
-      const throughSeq = Math.min(to, answer?.throughSeq ?? to);
-      const rows = (answer?.rows ?? []).filter((row) => row.seq >= from && row.seq <= throughSeq);
+      const lastSeq = Math.min(to, answer?.throughSeq ?? to);
+      const found = (answer?.rows ?? []).filter((row) => row.seq >= from && row.seq <= lastSeq);
+      const rows = this.#affordable(found);
+      const throughSeq = rows.length < found.length ? rows.at(-1)!.seq : lastSeq;
       this.#owed.removeUpTo(throughSeq);
       this.#sendPast(from, throughSeq, rows);
     }
+  }
+
+  #mayDrain(): boolean {
+    const { socket, pacer } = this.#options;
+    return !this.#isPaused && socket.bufferedAmount <= DRAIN_BUFFER_BYTES && !this.#isWindowFull() && pacer.backlogBytes > 0;
+  }
+
+  /** The first of `rows`, one at least, as far as the limit of bytes goes. */
+  #affordable(rows: readonly QueuedRow[]): readonly QueuedRow[] {
+    let left = this.#options.pacer.backlogBytes;
+    const count = rows.findIndex((row) => {
+      const isSpent = left <= 0;
+      left -= ROW_BYTES + SAMPLE_BYTES * row.values.length;
+      return isSpent;
+    });
+    return count < 0 ? rows : rows.slice(0, Math.max(1, count));
   }
 
   #isWindowFull(): boolean {

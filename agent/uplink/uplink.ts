@@ -5,6 +5,7 @@ import { type AgentSettings, type GoodbyeReason, type Welcome, WIRE_CLOSE } from
 import type { Backlog } from '../spool/backlog.ts';
 import type { QueuedRow } from '../spool/row.ts';
 import { backoffMs } from './backoff.ts';
+import { Pacer } from './pacer.ts';
 import { Session, type SessionEvents, type SessionOptions, type UplinkSocket } from './session.ts';
 import type { OpenSocket, SocketTarget } from './socket.ts';
 
@@ -19,6 +20,8 @@ export interface UplinkOptions {
   /** Made anew for every connection. */
   readonly hello: () => SessionOptions['hello'];
   readonly settings: AgentSettings;
+  /** Bytes of frames a second, averaged over 10 s; 0 or nothing: no limit. */
+  readonly maxBytesPerS?: number;
   readonly events: Omit<SessionEvents, 'drained'>;
   offsetMs(): number;
 }
@@ -57,6 +60,8 @@ const HOPELESS: Readonly<Record<number, string>> = {
 export class Uplink {
   readonly #options: UplinkOptions;
   readonly #pendingEvents: PendingEvent[] = [];
+  /** Outlives the connections: one that is cut and made anew gets no fresh allowance. */
+  readonly #pacer: Pacer;
   #settings: AgentSettings;
   #socket: UplinkSocket | undefined;
   #session: Session | undefined;
@@ -72,6 +77,7 @@ export class Uplink {
 
   constructor(options: UplinkOptions) {
     this.#options = options;
+    this.#pacer = new Pacer(options.maxBytesPerS ?? 0, options.clock);
     this.#settings = options.settings;
   }
 
@@ -144,6 +150,7 @@ export class Uplink {
     const { backlog, clock, log, hello, events, offsetMs } = this.#options;
     this.#session = new Session({
       socket,
+      pacer: this.#pacer,
       backlog,
       clock,
       log,

@@ -5,6 +5,7 @@ import { type Log, SteppedClock } from '@bellwether/shared';
 import { type RunningAgent, startAgent } from '../../../agent/app.ts';
 import { writeIdentity } from '../../../agent/identity.ts';
 import { stopReason } from '../../../agent/last-goodbye.ts';
+import type { ReadUsage } from '../../../agent/limits/limiter.ts';
 import type { AgentConfig, Identity } from '../../../agent/settings.ts';
 import { FakeCollector } from '../uplink/fake-collector.ts';
 
@@ -47,7 +48,7 @@ afterEach(async () => {
   await rm(dir, { recursive: true, force: true });
 });
 
-async function begin(changes: Partial<AgentConfig> = {}): Promise<void> {
+async function begin(changes: Partial<AgentConfig> = {}, usage?: ReadUsage): Promise<void> {
   agent = await startAgent({
     config: { ...config, ...changes },
     identity,
@@ -56,6 +57,7 @@ async function begin(changes: Partial<AgentConfig> = {}): Promise<void> {
     log,
     open: collector.openSocket,
     random: () => 0.5,
+    ...(usage === undefined ? {} : { usage }),
   });
 }
 
@@ -135,6 +137,34 @@ test('live mode ends by itself', async () => {
   const gaps = stamps('loadavg').map((at, i, all) => at - (all[i - 1] ?? at));
   expect(gaps.filter((gap) => gap === 1_000).length).toBeGreaterThanOrEqual(4);
   expect(gaps.slice(-2)).toEqual([10_000, 10_000]);
+});
+
+test('an agent that uses too much reads less, says so, and reads more again when it is better', async () => {
+  let [cpu, cpuSeconds, lastMs] = [0.5, 0, 0];
+  const usage: ReadUsage = (timeMs) => {
+    cpuSeconds += ((timeMs - lastMs) / 1000) * cpu;
+    lastMs = timeMs;
+    return { timeMs, cpuSeconds, rssBytes: 1 };
+  };
+  await begin({ limits: { cpu: 0.1, memoryBytes: 0, uplinkBytesPerS: 0 } }, usage);
+  await clock.advance(370_000);
+  const shedMs = clock.now();
+  const events = () =>
+    collector.messages.flatMap((message) => (message.type === 'event' && message.kind === 'shedding' ? [message.text] : []));
+  expect(events()).toEqual([
+    expect.stringMatching(/^limits exceeded: CPU 50% of a core, limit 10%; level 1; no live mode; less often: .*users/),
+    expect.stringMatching(/; level 2; no live mode; less often: .*vmstat.*; off: .*users/),
+    expect.stringMatching(/; level 3; no live mode; off: .*vmstat/),
+  ]);
+  expect(lines.filter((line) => line.message === 'agent exceeds its limits and reads less')).toHaveLength(3);
+  await clock.advance(60_000);
+  expect(stamps('vmstat').filter((at) => at > shedMs)).toEqual([]);
+  expect(stamps('loadavg').filter((at) => at > shedMs)).toHaveLength(6);
+  cpu = 0.01;
+  await clock.advance(960_000);
+  expect(events()).toHaveLength(6);
+  expect(events().at(-1)).toBe('well within the limits; level 0');
+  expect(stamps('vmstat').at(-1)! - stamps('vmstat').at(-2)!).toBe(10_000);
 });
 
 test('a goodbye that was heard leaves no note; one that was not is told next time', async () => {

@@ -42,7 +42,7 @@ afterEach(async () => {
   await rm(dir, { recursive: true, force: true });
 });
 
-async function begin(options: Partial<BacklogOptions> = {}): Promise<void> {
+async function begin(options: Partial<BacklogOptions> = {}, maxBytesPerS = 0): Promise<void> {
   backlog = await Backlog.open({ dir, fs: nodeFs, clock, log, maxSpoolBytes: 64e6, maxMemoryBytes: 1e6, spoolAfterMs: 5_000, ...options });
   uplink = new Uplink({
     target: { url: 'http://collector', credentials: 'a.b' },
@@ -52,6 +52,7 @@ async function begin(options: Partial<BacklogOptions> = {}): Promise<void> {
     log,
     random: () => 0.5,
     settings: { intervalMs: 10_000, heartbeatMs: 1_000 },
+    maxBytesPerS,
     offsetMs: () => 0,
     hello: () => ({
       agentId: 'a',
@@ -94,6 +95,15 @@ async function settle(): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 2));
     await clock.advance(60);
   }
+}
+
+/** Numbers in [0, 1) that compress badly, the same ones for the same seed. */
+function prng(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return Math.sqrt(state / 2 ** 32);
+  };
 }
 
 const seqs = (): number[] => collector.rows.map((row) => row.seq).sort((a, b) => a - b);
@@ -157,6 +167,61 @@ test('a long cut goes to disk, is drained beside live rows, and the disk is give
   expect(collector.duplicates).toBe(0);
   await settle();
   expect(await spoolFiles()).toEqual([]);
+});
+
+test('a limit of bytes slows the backlog down, and live rows stay on time', async () => {
+  await backlog.stop();
+  await begin({}, 1_024);
+  const wide = columns('wide', 100);
+  const random = prng(7);
+  collector.refuseWith = 1006;
+  uplink.start();
+  const wideTick = () =>
+    uplink.offer([backlog.push(wide, { timeMs: clock.now(), presence: null, values: Float64Array.from({ length: 100 }, random) })]);
+  // 300 rows of some 800 bytes: random values cannot be made smaller.
+  for (let i = 0; i < 300; i++) {
+    wideTick();
+    if (i % 50 === 0) await clock.advance(1_000);
+  }
+  collector.refuseWith = undefined;
+  for (let i = 0; i < 60 && collector.open?.hello === undefined; i++) await clock.advance(1_000);
+  const connection = collector.open!;
+  const beganMs = clock.now();
+  const late: number[] = [];
+  for (let i = 0; i < 40; i++) {
+    const timeMs = clock.now();
+    tick(cpu);
+    for (let step = 0; step < 10; step++) {
+      await clock.advance(100);
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    if (!collector.rows.some((row) => row.name === 'cpu' && row.timeMs === timeMs)) late.push(i);
+  }
+  const seconds = (clock.now() - beganMs) / 1000;
+  expect(late).toEqual([]);
+  expect(connection.sentBytes).toBeLessThanOrEqual(1_024 * (seconds + 10));
+  expect(connection.sentBytes).toBeGreaterThan(1_024 * seconds * 0.7);
+  expect(collector.rows.filter((row) => row.name.startsWith('wide')).length).toBeLessThan(100);
+});
+
+test('live rows wait only when they alone exceed the limit, and are not lost', async () => {
+  await backlog.stop();
+  await begin({}, 1_024);
+  const wide = columns('wide', 1_000);
+  const random = prng(11);
+  uplink.start();
+  await clock.advance(100);
+  for (let i = 0; i < 5; i++) {
+    uplink.offer([backlog.push(wide, { timeMs: clock.now(), presence: null, values: Float64Array.from({ length: 1_000 }, random) })]);
+    await clock.advance(1_000);
+  }
+  expect(seqs().length).toBeLessThan(5);
+  for (let i = 0; i < 200; i++) {
+    await clock.advance(1_000);
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  expect(seqs()).toEqual(range(1, 5));
+  expect(collector.duplicates).toBe(0);
 });
 
 test('the spool survives the agent, and numbers are not used twice after a kill', async () => {
