@@ -50,7 +50,11 @@ export function slowReading<T>({ run, show, close }: SlowReadingOptions<T>): Inp
           resolve();
         };
       });
-      if (running === undefined) start(timeMs);
+      if (running === undefined) {
+        // After a time in which nobody asked, the next answer gets its time as the first one did.
+        if (latest !== undefined && Math.abs(timeMs - latest.timeMs) > MAX_AGE_MS) latest = undefined;
+        start(timeMs);
+      }
       return done;
     },
     settle() {

@@ -60,6 +60,20 @@ test('an answer that is too old is not shown, and never to have had one fails', 
   await expect(later).rejects.toThrow('no answer');
 });
 
+test('after a long time in which nobody asked, a late answer is no failure', async () => {
+  const { input, shown, runs } = slow();
+  const first = input.read(0);
+  runs[0]!.answer('a');
+  await first;
+  const later = input.read(900_000);
+  input.settle!();
+  await later;
+  runs[1]!.answer('b');
+  const next = input.read(910_000);
+  await next;
+  expect(shown).toEqual(['a', 'b']);
+});
+
 test('a failure fails the reading, and the next one asks anew', async () => {
   const { input, shown, runs } = slow();
   const first = input.read(0);
