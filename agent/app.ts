@@ -293,8 +293,8 @@ class Agent implements RunningAgent {
   #reportShedding({ level, exceeded }: LevelChange): void {
     const { clock, log } = this.#options;
     const { off, slowed } = this.#inputs.shed;
-    if (exceeded.length > 0) log.warn({ level, exceeded, off, slowed }, 'agent exceeds its limits and reads less');
-    else log.info({ level, off, slowed }, 'agent is well within its limits and reads more again');
+    if (exceeded.length > 0) log.warn({ shedding: level, exceeded, off, slowed }, 'agent exceeds its limits and reads less');
+    else log.info({ shedding: level, off, slowed }, 'agent is well within its limits and reads more again');
     const parts = [
       exceeded.length > 0 ? `limits exceeded: ${exceeded.join('; ')}` : 'well within the limits',
       `level ${level}`,
