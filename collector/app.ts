@@ -186,14 +186,12 @@ export async function startCollector({ config, clock, log, webDir, reload }: Col
       assignmentsOf: (agentId) => ({ checks: checks.assignmentsFor(agentId), devices: devices.assignmentsFor(agentId) }),
       send: (agentId, version, json) => gateway.assign(agentId, version, json),
     });
-    const known = watch
-      .hosts()
-      .map(({ id, name, connected, lastSeenMs }) => ({
-        agentId: id,
-        hostname: name,
-        wasConnected: connected,
-        everSeen: lastSeenMs !== null,
-      }));
+    const known = watch.hosts().map(({ id, name, connected, lastSeenMs }) => ({
+      agentId: id,
+      hostname: name,
+      wasConnected: connected,
+      everSeen: lastSeenMs !== null,
+    }));
     const checks = stops.own(
       'checks',
       await startChecks({
